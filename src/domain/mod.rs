@@ -1,0 +1,10 @@
+//! The domain: scopes and their catalogue, grants and their classes, the campaign and its
+//! calendar, decisions and budgets. Pure: no clock, no randomness, no input or output.
+
+pub mod address;
+pub mod campaign;
+pub mod class;
+pub mod evidence;
+pub mod ids;
+pub mod row;
+pub mod scopes;

@@ -1,0 +1,3 @@
+//! Moves an app's Xero connections from broad to granular OAuth scopes.
+
+pub mod domain;
