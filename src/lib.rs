@@ -1,3 +1,5 @@
 //! Moves an app's Xero connections from broad to granular OAuth scopes.
 
+pub mod clock;
 pub mod domain;
+pub mod jobs;

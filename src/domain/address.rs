@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use email_address::{EmailAddress, Options};
+use serde::{Deserialize, Serialize};
 
 /// An address that a message could be sent to. Two spellings of one mailbox are equal:
 /// the domain is compared in ASCII lower case, the local part in lower case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Address {
     given: String,
     key: String,

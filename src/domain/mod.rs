@@ -4,7 +4,9 @@
 pub mod address;
 pub mod campaign;
 pub mod class;
+pub mod connection;
 pub mod evidence;
+pub mod grant;
 pub mod ids;
 pub mod row;
 pub mod scopes;

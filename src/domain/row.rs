@@ -38,7 +38,7 @@ pub struct Row {
 }
 
 /// Who is responsible for a connection, according to one row.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// `None` when not given, or when it is no address (then the row has a warning).
     pub email: Option<Address>,

@@ -5,7 +5,10 @@ use std::fmt;
 use super::catalogue::{Scope, Status, catalogue};
 
 /// A set of catalogue scopes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct ScopeSet(u128);
 
 impl ScopeSet {

@@ -1,0 +1,123 @@
+//! A connection as the store remembers it: the facts of its rows, the people responsible,
+//! and what the last complete scan made of it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::class::Class;
+use super::evidence::Evidence;
+use super::grant::{ConnectionKey, GrantId, Readiness};
+use super::ids::{AuthEventId, ConnectionId, TenantId};
+use super::row::{Doubt, Flow, Person, Row};
+use super::scopes::ScopeSet;
+
+/// What the host says of a connection: the part of a row that is not about a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    pub id: Option<ConnectionId>,
+    pub grant: GrantId,
+    pub tenant: TenantId,
+    pub tenant_name: Option<String>,
+    pub tenant_type: Option<String>,
+    pub account: Option<String>,
+    pub auth_event: Option<AuthEventId>,
+    pub flow: Option<Flow>,
+    #[serde(with = "chrono::serde::ts_microseconds_option")]
+    pub connected_at: Option<DateTime<Utc>>,
+    #[serde(with = "chrono::serde::ts_microseconds_option")]
+    pub updated_at: Option<DateTime<Utc>>,
+    #[serde(with = "chrono::serde::ts_microseconds_option")]
+    pub last_used_at: Option<DateTime<Utc>>,
+    pub required: Option<ScopeSet>,
+    pub evidence: Vec<Evidence>,
+    pub doubt: Option<Doubt>,
+}
+
+impl Facts {
+    /// Only organisations hold accounting scopes; a type that is not given is taken for one
+    /// (docs/xero.md, "Grants and connections").
+    #[must_use]
+    pub fn is_organisation(&self) -> bool {
+        self.tenant_type.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("ORGANISATION"))
+    }
+}
+
+/// Takes a row apart: which connection, what of it, and who.
+#[must_use]
+pub fn take_apart(row: Row) -> (ConnectionKey, Facts, Person) {
+    let user = row.user.or(row.token_user);
+    let key = ConnectionKey::of(row.connection, row.tenant, user);
+    let facts = Facts {
+        id: row.connection,
+        grant: GrantId::of(user, key),
+        tenant: row.tenant,
+        tenant_name: row.tenant_name,
+        tenant_type: row.tenant_type,
+        account: row.account,
+        auth_event: row.auth_event,
+        flow: row.flow,
+        connected_at: row.connected_at,
+        updated_at: row.updated_at,
+        last_used_at: row.last_used_at,
+        required: row.required,
+        evidence: row.evidence,
+        doubt: row.doubt,
+    };
+    (key, facts, row.person)
+}
+
+/// Whether the host still lists a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Presence {
+    Present,
+    /// Listed by a bad row: it keeps its state and nothing is done to it.
+    RowBad,
+    /// Missing from a complete scan.
+    Gone,
+}
+
+impl Presence {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::RowBad => "row_bad",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+/// What the last complete scan made of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub class: Class,
+    pub readiness: Readiness,
+    pub some_evidence_ready: bool,
+    pub token_behind: bool,
+    /// Custom or OAuth 1.0a: left to people.
+    pub manual: bool,
+    /// Somebody responsible for the grant has an address.
+    pub reachable: bool,
+}
+
+/// Somebody responsible for a connection, from one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Responsible {
+    /// The row as it was read; `None` when it has to be read anew.
+    pub fingerprint: Option<u64>,
+    pub person: Person,
+}
+
+/// A stored connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    pub key: ConnectionKey,
+    pub facts: Facts,
+    pub presence: Presence,
+    pub standing: Standing,
+    /// Another person's ready grant reaches the same tenant.
+    pub covered: bool,
+    pub first_seen_at: DateTime<Utc>,
+    pub absent_since: Option<DateTime<Utc>>,
+    pub people: Vec<Responsible>,
+}
