@@ -2,11 +2,15 @@
 //! calendar, decisions and budgets. Pure: no clock, no randomness, no input or output.
 
 pub mod address;
+pub mod calendar;
 pub mod campaign;
 pub mod class;
 pub mod connection;
+pub mod decide;
 pub mod evidence;
 pub mod grant;
 pub mod ids;
+pub mod reason;
+pub mod recipient;
 pub mod row;
 pub mod scopes;

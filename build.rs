@@ -1,0 +1,5 @@
+//! Cargo does not notice new files in folders that a macro embeds.
+
+fn main() {
+    println!("cargo:rerun-if-changed=migrations");
+}

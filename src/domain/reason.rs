@@ -1,0 +1,119 @@
+//! Why something does not happen: stable codes for programs, a sentence for people
+//! (docs/codes.md lists them all).
+
+use serde::Serialize;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        /// A stable word for a reason.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The word in results.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // Of the whole run.
+    SwitchedOff = "switched_off", "the step is not enabled in the configuration";
+    FirstScan = "first_scan", "no earlier complete scan in this database: this run only scans and reports";
+    ScanStopped = "scan_stopped", "the guard stopped the scan: nothing is decided on it";
+    InventoryNotLive = "inventory_not_live", "removals need an inventory of kind sql or table; a file may be stale";
+    NotBuilt = "not_built", "this version of the worker plans the step but cannot carry it out";
+    NoApproval = "no_approval", "removals need an approved plan";
+    NoXeroCredentials = "no_xero_credentials", "removals need [app] client_secret";
+    // Of one connection.
+    RowBad = "row_bad", "the inventory's row for it is bad: its state is kept and nothing is done to it";
+    Manual = "manual", "custom and OAuth 1.0a connections are left to people";
+    Exempt = "exempt", "exempt";
+    Unreachable = "unreachable", "nobody responsible has an address";
+    NotAnOrganisation = "not_an_organisation", "the tenant is no organisation";
+    NoConnectionId = "no_connection_id", "the inventory does not give Xero's connection id";
+    ClassNotNamed = "class_not_named", "[removal] classes does not name its class";
+    SomeEvidenceReady = "some_evidence_ready", "some stored evidence says that it is ready";
+    Covered = "covered", "another person's grant for the same tenant is ready";
+    TooFewPrompts = "too_few_prompts", "not everyone responsible was told at enough stages";
+    NoFinalNotice = "no_final_notice", "not everyone responsible was told the final notice";
+    NoPromise = "no_promise", "nobody was told a removal date";
+    PerPerson = "per_person", "another connection of the same person goes first";
+    // Of the moment.
+    Holiday = "holiday", "a holiday";
+    NotAWorkingDay = "not_a_working_day", "no working day";
+    OutsideHours = "outside_hours", "outside working hours";
+    // Of the budgets.
+    OnlyTo = "only_to", "[prompts] only_to lets only some addresses out";
+    MaxPerRun = "max_per_run", "the cap for one run is used up";
+    MaxPerDay = "max_per_day", "the cap for one day is used up";
+    MaxPerAddressPerDay = "max_per_address_per_day", "the cap for one address and day is used up";
+    MaxPercent = "max_percent", "the cap as a share of the connections is used up";
+    Ramp = "ramp", "the ramp's step for this day is used up";
+    // Of what comes next.
+    StageDue = "stage_due", "the stage is due";
+    StageAhead = "stage_ahead", "the stage opens later";
+    WindowAhead = "window_ahead", "the removal window opens later";
+    DeadlinePassed = "deadline_passed", "the deadline has passed: nothing is removed any more";
+    JoinedLater = "joined_later", "the connection was found after the current stage opened: it joins at the next";
+    NothingLeft = "nothing_left", "no stage is left";
+    AlreadyReady = "ready", "every required scope is held";
+    Unaffected = "unaffected", "it holds no scope that changes";
+    NoEvidence = "no_evidence", "no stored scopes or token tell what was consented to";
+    EvidenceDiffers = "evidence_differs", "stored scopes differ and cannot be settled";
+    UserDisagrees = "user_disagrees", "the column xero_user_id and a stored token name different people";
+    OtherClient = "other_client", "a stored token was issued to another app";
+    Gone = "gone", "it was missing from the last complete scan";
+}
+
+/// A code with a sentence about the case at hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    pub code: Code,
+    pub text: String,
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl From<Code> for Reason {
+    fn from(code: Code) -> Self {
+        Self { code, text: code.text().to_owned() }
+    }
+}
+
+impl Code {
+    /// The code with a sentence of its own.
+    #[must_use]
+    pub fn because(self, text: impl Into<String>) -> Reason {
+        Reason { code: self, text: text.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct() {
+        let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+    }
+}

@@ -1,0 +1,54 @@
+//! Walking over the grants that are not ready, in pages of bounded size.
+
+use uuid::Uuid;
+
+use crate::domain::connection::Connection;
+use crate::domain::grant::GrantId;
+
+use super::{Error, ScopeSets, Store, with_db};
+
+/// Where a walk stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Walk {
+    after: Option<Uuid>,
+    ended: bool,
+}
+
+/// Grants in one page.
+const PAGE: i64 = 500;
+
+impl Store {
+    /// The next page: all present connections of grants with an awaiting one, grouped by
+    /// grant. Empty at the end.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn next_awaiting(
+        &self,
+        walk: &mut Walk,
+        sets: &ScopeSets,
+    ) -> Result<Vec<Vec<Connection>>, Error> {
+        const SQL: &str = "SELECT DISTINCT grant_id FROM connections \
+            WHERE grant_id > $1 AND readiness = 'awaiting' AND presence <> 'gone' \
+            ORDER BY grant_id LIMIT $2";
+        if walk.ended {
+            return Ok(Vec::new());
+        }
+        let after = walk.after.unwrap_or(Uuid::nil());
+        let grants: Vec<Uuid> = with_db!(self, db => {
+            sqlx::query_scalar(SQL).bind(after).bind(PAGE).fetch_all(db).await
+        })?;
+        walk.after = grants.last().copied();
+        walk.ended = walk.after.is_none();
+        let grants: Vec<GrantId> = grants.into_iter().map(GrantId).collect();
+        let connections = self.connections_of_grants(&grants, sets).await?;
+        let mut groups: Vec<Vec<Connection>> = Vec::with_capacity(grants.len());
+        for connection in connections {
+            match groups.last_mut() {
+                Some(group) if group[0].facts.grant == connection.facts.grant => group.push(connection),
+                _ => groups.push(vec![connection]),
+            }
+        }
+        Ok(groups)
+    }
+}

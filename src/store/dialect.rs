@@ -1,0 +1,61 @@
+//! What the two databases do not say alike.
+
+use sqlx::encode::{Encode, IsNull};
+use sqlx::error::BoxDynError;
+use sqlx::{Database, Postgres, Sqlite, Type};
+use uuid::Uuid;
+
+use super::Store;
+
+/// A list of ids as one parameter: an array in PostgreSQL, JSON in SQLite.
+#[derive(Clone, Debug)]
+pub(super) struct Ids(pub Vec<Uuid>);
+
+impl Type<Postgres> for Ids {
+    fn type_info() -> <Postgres as Database>::TypeInfo {
+        <Vec<Uuid> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Ids {
+    fn encode_by_ref(
+        &self,
+        buf: &mut <Postgres as Database>::ArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
+        <Vec<Uuid> as Encode<'_, Postgres>>::encode_by_ref(&self.0, buf)
+    }
+}
+
+impl Type<Sqlite> for Ids {
+    fn type_info() -> <Sqlite as Database>::TypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Ids {
+    fn encode_by_ref(
+        &self,
+        buf: &mut <Sqlite as Database>::ArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
+        let words: Vec<String> =
+            self.0.iter().map(|id| format!("\"{}\"", id.as_simple())).collect();
+        Encode::<Sqlite>::encode(format!("[{}]", words.join(",")), buf)
+    }
+}
+
+/// Fills `{ids}` in a statement with the test for membership in the [`Ids`] bound as `$1`.
+pub(super) fn with_ids(store: &Store, statement: &str) -> String {
+    let test = match store {
+        Store::Sqlite(_) => "IN (SELECT unhex(value) FROM json_each($1))",
+        Store::Postgres(_) => "= ANY($1)",
+    };
+    statement.replace("{ids}", test)
+}
+
+/// The folder of `migrations/` for a database.
+pub(super) fn migrator(store: &Store) -> sqlx::migrate::Migrator {
+    match store {
+        Store::Sqlite(_) => sqlx::migrate!("migrations/sqlite"),
+        Store::Postgres(_) => sqlx::migrate!("migrations/postgres"),
+    }
+}

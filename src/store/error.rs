@@ -1,0 +1,95 @@
+//! What can go wrong with the worker's database, and what to do about it.
+
+use std::fmt;
+
+/// A failure of the worker's own database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database cannot be used: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the database could not be migrated: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("cannot {action} {path}: {source}")]
+    File { action: &'static str, path: String, source: std::io::Error },
+    #[error("the database address {0:?} is neither sqlite:// nor postgres://")]
+    Address(String),
+    #[error("the database has schema {found}, this worker needs {needed}")]
+    SchemaOlder { found: i64, needed: i64 },
+    #[error("the database has schema {found}, this worker knows only {known}")]
+    SchemaNewer { found: i64, known: i64 },
+    #[error("the database belongs to the app {bound}, not to {configured}")]
+    OtherApp { bound: String, configured: String },
+    #[error("the database holds {table}.{column} = {value:?}, which this worker cannot read")]
+    Inconsistent { table: &'static str, column: &'static str, value: String },
+    #[error("another worker completed a scan meanwhile")]
+    Overtaken,
+}
+
+/// What the reader of an error can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remedy(pub &'static str);
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error {
+    /// A stored value that does not parse.
+    pub(crate) fn inconsistent(
+        table: &'static str,
+        column: &'static str,
+        value: impl Into<String>,
+    ) -> Self {
+        Self::Inconsistent { table, column, value: value.into() }
+    }
+
+    /// The next step.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        Remedy(match self {
+            Self::Database(error) => return database_remedy(error),
+            Self::Migrate(_) => "check that the database user may create tables, then run `worker migrate` again",
+            Self::File { .. } => "check that the path exists and that this user may read and write it",
+            Self::Address(_) => "write sqlite://FILE or postgres://USER@HOST/NAME under [database] url",
+            Self::SchemaOlder { .. } => "run `worker migrate`",
+            Self::SchemaNewer { .. } => "use the newer worker that migrated it, or restore a backup of its own schema",
+            Self::OtherApp { .. } => "use a database of its own for each app ([app] client_id, [database] url)",
+            Self::Inconsistent { .. } => "was the table changed by hand? restore a backup, or start with a new database",
+            Self::Overtaken => "nothing to do: the other worker's scan is in force; run again",
+        })
+    }
+
+    /// Whether another try, later, may succeed with nothing changed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) | Self::Overtaken)
+    }
+}
+
+fn database_remedy(error: &sqlx::Error) -> Remedy {
+    Remedy(match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => {
+            "is the database running and reachable from here? see [database] url"
+        }
+        sqlx::Error::Database(inner) => match inner.code().as_deref() {
+            // SQLITE_FULL, and PostgreSQL's disk_full.
+            Some("13" | "53100") => "the disk is full: make room and run again; nothing was lost",
+            // SQLITE_READONLY and its extended codes, PostgreSQL's read_only_sql_transaction.
+            Some("8" | "264" | "520" | "776" | "1032" | "1544" | "25006") => {
+                "the database is read-only here: make it writable for this user, or use --dry-run"
+            }
+            Some("5" | "261" | "517") => "another process holds the database: wait for it and run again",
+            // SQLITE_CANTOPEN.
+            Some("14") => "check that the folder exists and that this user may write to it",
+            // SQLITE_NOTADB, SQLITE_CORRUPT.
+            Some("26" | "11") => "the file is no intact SQLite database: check [database] url, or restore a backup",
+            Some("42501") => "the database user lacks a right: see docs/operations.md",
+            Some("28P01" | "28000") => "the database refused the user or password in [database] url",
+            Some("3D000") => "the database named in [database] url does not exist: create it first",
+            _ => "see the database's own message",
+        },
+        _ => "see [database] url",
+    })
+}

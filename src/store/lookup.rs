@@ -1,0 +1,116 @@
+//! Finding connections by whatever a person has at hand, and their stories.
+
+use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::domain::connection::Connection;
+use crate::domain::grant::{ConnectionKey, GrantId};
+
+use super::connections::{COLUMNS, ConnectionRow};
+use super::dialect::{Ids, with_ids};
+use super::{Error, ScopeSets, Store, with_db};
+
+/// Something that happened to a connection.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ChangeRecord {
+    pub connection_key: Uuid,
+    pub changed_at: DateTime<Utc>,
+    pub what: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// A grant as the last complete scan left it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct GrantRow {
+    pub grant_id: Uuid,
+    pub class: String,
+    pub unsettled: Option<String>,
+    pub scope_set: Option<i64>,
+    pub ready_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Connections with this id, of this tenant or of this person.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn find_by_uuid(&self, id: Uuid, sets: &ScopeSets) -> Result<Vec<Connection>, Error> {
+        let rows: Vec<ConnectionRow> = with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM connections \
+                 WHERE connection_key = $1 OR tenant_id = $1 OR grant_id = $1 OR auth_event_id = $1 \
+                 ORDER BY grant_id, connection_key"
+            )))
+            .bind(id)
+            .fetch_all(db)
+            .await
+        })?;
+        self.with_people(rows, sets).await
+    }
+
+    /// Connections of an account, in the host's own words.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn find_by_account(&self, account: &str, sets: &ScopeSets) -> Result<Vec<Connection>, Error> {
+        let rows: Vec<ConnectionRow> = with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM connections WHERE account_id = $1 ORDER BY grant_id, connection_key"
+            )))
+            .bind(account)
+            .fetch_all(db)
+            .await
+        })?;
+        self.with_people(rows, sets).await
+    }
+
+    /// Connections for which somebody with this normalised address is responsible.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn find_by_address(&self, recipient: &str, sets: &ScopeSets) -> Result<Vec<Connection>, Error> {
+        let rows: Vec<ConnectionRow> = with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM connections WHERE connection_key IN \
+                 (SELECT connection_key FROM people WHERE recipient = $1) \
+                 ORDER BY grant_id, connection_key"
+            )))
+            .bind(recipient)
+            .fetch_all(db)
+            .await
+        })?;
+        self.with_people(rows, sets).await
+    }
+
+    /// What changed about these connections, oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn changes(&self, keys: &[ConnectionKey]) -> Result<Vec<ChangeRecord>, Error> {
+        let statement = with_ids(
+            self,
+            "SELECT connection_key, changed_at, what, before, after FROM changes \
+             WHERE connection_key {ids} ORDER BY changed_at, connection_key",
+        );
+        let ids = Ids(keys.iter().map(|key| key.0).collect());
+        Ok(with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(statement)).bind(ids).fetch_all(db).await
+        })?)
+    }
+
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn grant_rows(&self, grants: &[GrantId]) -> Result<Vec<GrantRow>, Error> {
+        let statement = with_ids(
+            self,
+            "SELECT grant_id, class, unsettled, scope_set, ready_at FROM grants \
+             WHERE grant_id {ids} ORDER BY grant_id",
+        );
+        let ids = Ids(grants.iter().map(|grant| grant.0).collect());
+        Ok(with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(statement)).bind(ids).fetch_all(db).await
+        })?)
+    }
+}

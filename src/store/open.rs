@@ -1,0 +1,185 @@
+//! Opening the database: where it is, which schema it has, and bringing it up to date.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{PgPool, SqlitePool};
+
+use super::{Error, Store, dialect, with_db};
+
+/// The schema this worker works on: the number of the newest file in `migrations/`.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// How long a statement waits for another writer, and a caller for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// SQLite's page cache for each connection, in KiB.
+const CACHE_KIB: u32 = 8 * 1024;
+
+/// Where the database is.
+#[derive(Clone)]
+pub enum Database {
+    Sqlite(PathBuf),
+    Postgres(Box<PgConnectOptions>, String),
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Postgres(..) => f.write_str("Postgres"),
+        }
+    }
+}
+
+/// What is in a database before it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaState {
+    /// No table of the worker.
+    Empty,
+    Version(i64),
+}
+
+impl Database {
+    /// Reads a database address: `sqlite://FILE` or `postgres://…`.
+    ///
+    /// # Errors
+    /// Another scheme, or an address that its driver cannot read.
+    pub fn parse(url: &str) -> Result<Self, Error> {
+        if url.starts_with("sqlite:") {
+            let options = SqliteConnectOptions::from_str(url)?;
+            return Ok(Self::Sqlite(options.get_filename().to_owned()));
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = Box::new(PgConnectOptions::from_str(url)?.application_name("worker"));
+            return Ok(Self::Postgres(options, url.to_owned()));
+        }
+        let scheme = url.split(':').next().unwrap_or_default();
+        Err(Error::Address(format!("{scheme}:…")))
+    }
+
+    /// Whether there is nothing yet: no file, or an empty one.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Self::Sqlite(path) => std::fs::metadata(path).map_or(true, |file| file.len() == 0),
+            Self::Postgres(..) => false,
+        }
+    }
+
+    /// Opens it for work, creating a missing SQLite file.
+    ///
+    /// # Errors
+    /// It cannot be reached or opened.
+    pub async fn open(&self) -> Result<Store, Error> {
+        match self {
+            Self::Sqlite(path) => {
+                Ok(Store::Sqlite(open_sqlite(path, SqliteSynchronous::Full, true).await?))
+            }
+            Self::Postgres(options, _) => Ok(Store::Postgres(open_postgres(options).await?)),
+        }
+    }
+
+    /// Opens what is there, and its schema must be this worker's.
+    ///
+    /// # Errors
+    /// It is missing, cannot be opened, or has another schema.
+    pub async fn open_existing(&self) -> Result<Store, Error> {
+        let store = match self {
+            Self::Sqlite(path) => {
+                Store::Sqlite(open_sqlite(path, SqliteSynchronous::Full, false).await?)
+            }
+            Self::Postgres(options, _) => Store::Postgres(open_postgres(options).await?),
+        };
+        store.require_schema().await?;
+        Ok(store)
+    }
+}
+
+pub(super) async fn open_sqlite(
+    path: &Path,
+    synchronous: SqliteSynchronous,
+    create: bool,
+) -> Result<SqlitePool, Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(create)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .busy_timeout(PATIENCE)
+        .pragma("cache_size", format!("-{CACHE_KIB}"))
+        .optimize_on_close(false, None);
+    Ok(SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options)
+        .await?)
+}
+
+pub(super) async fn open_postgres(options: &PgConnectOptions) -> Result<PgPool, Error> {
+    let pool = PgPoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options.clone())
+        .await?;
+    Ok(pool)
+}
+
+impl Store {
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn schema(&self) -> Result<SchemaState, Error> {
+        let table = match self {
+            Self::Sqlite(_) => {
+                "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'"
+            }
+            Self::Postgres(_) => "SELECT count(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+        };
+        let known: i64 = with_db!(self, db => sqlx::query_scalar(table).fetch_one(db).await)?;
+        if known == 0 {
+            return Ok(SchemaState::Empty);
+        }
+        let newest = "SELECT max(version) FROM _sqlx_migrations WHERE success";
+        let version: Option<i64> = with_db!(self, db => sqlx::query_scalar(newest).fetch_one(db).await)?;
+        Ok(version.map_or(SchemaState::Empty, SchemaState::Version))
+    }
+
+    /// # Errors
+    /// The schema is older or newer than this worker's.
+    pub async fn require_schema(&self) -> Result<(), Error> {
+        let found = match self.schema().await? {
+            SchemaState::Empty => 0,
+            SchemaState::Version(version) => version,
+        };
+        match found {
+            SCHEMA_VERSION => Ok(()),
+            newer if newer > SCHEMA_VERSION => {
+                Err(Error::SchemaNewer { found: newer, known: SCHEMA_VERSION })
+            }
+            older => Err(Error::SchemaOlder { found: older, needed: SCHEMA_VERSION }),
+        }
+    }
+
+    /// Brings the schema up to date; gives the version there was before.
+    ///
+    /// # Errors
+    /// A newer schema, a missing right, or a database that cannot be used.
+    pub async fn migrate(&self) -> Result<SchemaState, Error> {
+        let before = self.schema().await?;
+        if before == SchemaState::Version(SCHEMA_VERSION) {
+            return Ok(before);
+        }
+        if let SchemaState::Version(found) = before
+            && found > SCHEMA_VERSION
+        {
+            return Err(Error::SchemaNewer { found, known: SCHEMA_VERSION });
+        }
+        let migrator = dialect::migrator(self);
+        with_db!(self, db => migrator.run(db).await)?;
+        Ok(before)
+    }
+}

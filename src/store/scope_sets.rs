@@ -1,0 +1,61 @@
+//! Sets of scopes by number: each distinct set is stored once.
+
+use std::collections::HashMap;
+
+use crate::domain::scopes::{ScopeSet, ScopeText};
+
+use super::{Error, Store, Tx, with_db, with_tx};
+
+/// The sets that the database knows.
+#[derive(Clone, Debug, Default)]
+pub struct ScopeSets {
+    by_number: HashMap<i64, ScopeSet>,
+    by_set: HashMap<ScopeSet, i64>,
+    fresh: Vec<(i64, ScopeSet)>,
+}
+
+impl ScopeSets {
+    /// The number of a set; a new one is remembered and written by [`ScopeSets::save`].
+    pub fn number(&mut self, set: ScopeSet) -> i64 {
+        if let Some(number) = self.by_set.get(&set) {
+            return *number;
+        }
+        let number = self.by_number.keys().max().map_or(1, |last| last + 1);
+        self.by_number.insert(number, set);
+        self.by_set.insert(set, number);
+        self.fresh.push((number, set));
+        number
+    }
+
+    pub(super) fn set(&self, number: i64) -> Result<ScopeSet, Error> {
+        self.by_number
+            .get(&number)
+            .copied()
+            .ok_or_else(|| Error::inconsistent("scope_sets", "id", number.to_string()))
+    }
+
+    pub(super) async fn save(&mut self, tx: &mut Tx) -> Result<(), Error> {
+        const SQL: &str = "INSERT INTO scope_sets (id, scopes) VALUES ($1, $2)";
+        for (number, set) in self.fresh.drain(..) {
+            let scopes = set.canonical();
+            with_tx!(tx, db => sqlx::query(SQL).bind(number).bind(scopes).execute(db).await.map(|_| ()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn scope_sets(&self) -> Result<ScopeSets, Error> {
+        const SQL: &str = "SELECT id, scopes FROM scope_sets";
+        let rows: Vec<(i64, String)> = with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?;
+        let mut sets = ScopeSets::default();
+        for (number, scopes) in rows {
+            let set = ScopeText::read(&scopes).set;
+            sets.by_number.insert(number, set);
+            sets.by_set.insert(set, number);
+        }
+        Ok(sets)
+    }
+}
