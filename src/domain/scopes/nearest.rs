@@ -10,6 +10,9 @@ use super::meant::fold;
 /// can only be the scope, `time` or `client` can be anything.
 pub(super) const TELLING: usize = 7;
 
+/// Edits after which a word is another word, however long it is.
+const MOST_EDITS: usize = 3;
+
 /// A way in which a scope is written by mistake.
 struct Form {
     text: String,
@@ -76,8 +79,11 @@ fn read_last(folded: &str) -> String {
 /// Edits between two texts (a swap of neighbours is one), or `None` when they are too many.
 /// What both have in common at the start and the end, part by part, is left out first:
 /// `accounting.` before it makes no word more alike to another. One edit for four letters
-/// of the rest, three at most; one for three letters too (`practicemanager.job`).
+/// of the rest; one for three letters too (`practicemanager.job`).
 fn distance(word: &str, form: &str) -> Option<usize> {
+    if word.len().abs_diff(form.len()) > MOST_EDITS + 1 {
+        return None; // With the dot that goes with a part, no rest can be close enough.
+    }
     let mut word: Vec<&str> = word.split('.').collect();
     let mut form: Vec<&str> = form.split('.').collect();
     while word.last().is_some_and(|part| form.last() == Some(part)) {
@@ -87,7 +93,7 @@ fn distance(word: &str, form: &str) -> Option<usize> {
     let common = word.iter().zip(&form).take_while(|(a, b)| a == b).count();
     let (word, form) = (word[common..].join("."), form[common..].join("."));
     let longer = word.len().max(form.len());
-    let allowed = if longer == 3 { 1 } else { (longer / 4).min(3) };
+    let allowed = if longer == 3 { 1 } else { (longer / 4).min(MOST_EDITS) };
     if word.len().abs_diff(form.len()) > allowed {
         return None;
     }
