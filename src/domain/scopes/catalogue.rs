@@ -290,4 +290,28 @@ mod tests {
             assert_eq!(find(name).may_be_requested(), may, "{name}");
         }
     }
+
+    #[test]
+    fn the_table_in_the_documentation_has_every_scope_once_and_with_its_status() {
+        let document = include_str!("../../../docs/xero.md");
+        let rows: Vec<(&str, &str)> = document
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+            .filter_map(|(names, rest)| Some((names, rest.split_once(" | ")?.0)))
+            .collect();
+        for scope in catalogue().scopes() {
+            let mut status = format!("{:?}", scope.status()).to_lowercase();
+            if scope.entry().withdrawn {
+                status += ", withdrawn";
+            }
+            if let Some(access) = scope.entry().access {
+                status += &format!(", {access:?}").to_lowercase();
+            }
+            let name = format!("`{scope}`");
+            let matching = rows.iter().filter(|(names, of)| {
+                names.split(' ').any(|word| word == name) && of.replace('-', "") == status
+            });
+            assert_eq!(matching.count(), 1, "{scope}: {status}");
+        }
+    }
 }
