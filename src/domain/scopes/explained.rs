@@ -10,6 +10,10 @@ use super::set::ScopeSet;
 use super::text::ScopeText;
 use crate::domain::class::Class;
 
+/// Unknown words of one text that are looked up. With more, the text is a document that got
+/// into the column, and its words are not worth the time of the texts after it.
+const LOOKED_UP: usize = 1000;
+
 /// A text with its class, its words by status, and what they lack. The names and order of
 /// the fields are those of the JSON object. All lists are in order of name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,7 +44,11 @@ impl Explained {
         let with = |wanted: &[Status]| -> Vec<&'static str> {
             set.iter().filter(|scope| wanted.contains(&scope.status())).map(Scope::name).collect()
         };
-        let hints = unknown.iter().filter_map(|word| Some((word.clone(), meant(word)?))).collect();
+        let hints = unknown
+            .iter()
+            .take(LOOKED_UP)
+            .filter_map(|word| Some((word.clone(), meant(word)?)))
+            .collect();
         Self {
             class: if set.is_empty() { Class::Unknown } else { Class::of(&set) },
             broad: with(&[Status::Broad]),
@@ -113,6 +121,16 @@ mod tests {
             json.ends_with(r#""missing":["accounting.settings"],"note":"too long"}"#),
             "{json}"
         );
+    }
+
+    #[test]
+    fn a_document_in_place_of_a_text_takes_no_time_without_end() {
+        let text: String = (0..2 * LOOKED_UP).map(|n| format!("word{n:04} ")).collect();
+        let text = text + "zopenid";
+        let explained = Explained::of(&text, None);
+        assert_eq!(explained.unknown.len(), 2 * LOOKED_UP + 1);
+        assert_eq!(explained.hints.get("zopenid"), None);
+        assert_eq!(Explained::of("zopenid", None).hints["zopenid"], "openid");
     }
 
     #[test]
