@@ -108,6 +108,21 @@ pub struct Responsible {
     pub person: Person,
 }
 
+impl Responsible {
+    /// The one order of the people of a connection, whatever the database sorts like.
+    #[must_use]
+    pub fn order(&self) -> [Option<&str>; 5] {
+        let person = &self.person;
+        [
+            person.email.as_ref().map(|email| email.key()),
+            person.name.as_deref(),
+            person.locale.as_deref(),
+            person.time_zone.map(|zone| zone.name()),
+            person.country.as_deref(),
+        ]
+    }
+}
+
 /// A stored connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {

@@ -250,8 +250,7 @@ impl Store {
         let statement = with_ids(
             self,
             "SELECT connection_key, fingerprint, email, name, locale, time_zone, country \
-             FROM people WHERE connection_key {ids} \
-             ORDER BY connection_key, recipient, name, locale, time_zone, country",
+             FROM people WHERE connection_key {ids}",
         );
         let people: Vec<PersonRow> = with_db!(self, db => {
             sqlx::query_as(AssertSqlSafe(statement)).bind(Ids(keys)).fetch_all(db).await
@@ -266,6 +265,9 @@ impl Store {
             if let Some(place) = places.get(&person.connection_key) {
                 connections[*place].people.push(person.into_responsible()?);
             }
+        }
+        for connection in &mut connections {
+            connection.people.sort_by(|a, b| a.order().cmp(&b.order()));
         }
         Ok(connections)
     }

@@ -188,7 +188,7 @@ impl Settle<'_> {
             people.push(Responsible { fingerprint, person: row.person });
             facts.get_or_insert(row.facts);
         }
-        people.sort_by(|a, b| order(a).cmp(&order(b)));
+        people.sort_by(|a, b| a.order().cmp(&b.order()));
         let facts = facts?;
         let manual = facts.flow.unwrap_or(self.app_flow).is_manual();
         Some(Connection {
@@ -271,18 +271,6 @@ impl Settle<'_> {
             ready: judged.ready,
         })
     }
-}
-
-/// The order in which the store gives people back, so that an unchanged list is equal.
-fn order(responsible: &Responsible) -> (Option<&str>, Option<&str>, Option<&str>, Option<&str>, Option<&str>) {
-    let person = &responsible.person;
-    (
-        person.email.as_ref().map(|email| email.key()),
-        person.name.as_deref(),
-        person.locale.as_deref(),
-        person.time_zone.map(|zone| zone.name()),
-        person.country.as_deref(),
-    )
 }
 
 impl Turned {

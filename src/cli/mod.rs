@@ -1,0 +1,4 @@
+//! The commands: parse, call, print.
+
+pub mod format;
+pub mod scopes;
