@@ -2,9 +2,7 @@
 
 pub mod cli;
 pub mod clock;
-pub mod config;
 pub mod domain;
 pub mod inventory;
 pub mod jobs;
-pub mod schedule;
 pub mod store;
