@@ -2,6 +2,7 @@
 //! calendar, decisions and budgets. Pure: no clock, no randomness, no input or output.
 
 pub mod address;
+pub mod budget;
 pub mod calendar;
 pub mod campaign;
 pub mod class;

@@ -1,0 +1,146 @@
+//! Caps: the second pure step, over all candidates, most urgent first.
+
+use super::campaign::{PromptPolicy, RemovalPolicy};
+use super::reason::{Code, Reason};
+
+/// What is used up already. On a first day all is zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Since midnight in the campaign's zone.
+    pub today: u64,
+    /// Days on which this stage (or removing) has been at work before today.
+    pub days: usize,
+}
+
+/// A cap that counts down. `None` is no cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cap {
+    code: Code,
+    limit: u64,
+    left: u64,
+}
+
+/// Several caps that all have to hold.
+#[derive(Clone, Debug, Default)]
+pub struct Budget {
+    caps: Vec<Cap>,
+}
+
+impl Budget {
+    /// For prompts of one stage in this run.
+    #[must_use]
+    pub fn of_prompts(policy: &PromptPolicy, used: Used) -> Self {
+        let mut budget = Self::default();
+        budget.cap(Code::MaxPerRun, policy.max_per_run.map(u64::from), 0);
+        budget.cap(Code::MaxPerDay, policy.max_per_day.map(u64::from), used.today);
+        budget.cap(Code::Ramp, step(&policy.ramp, used.days), used.today);
+        budget
+    }
+
+    /// For removals in this run, out of `present` connections.
+    #[must_use]
+    pub fn of_removals(policy: &RemovalPolicy, present: u64, used: Used) -> Self {
+        let mut budget = Self::default();
+        budget.cap(Code::MaxPerRun, policy.max_per_run.map(u64::from), 0);
+        budget.cap(Code::MaxPerDay, policy.max_per_day.map(u64::from), used.today);
+        let share = policy.max_percent.map(|percent| share(present, percent));
+        budget.cap(Code::MaxPercent, share, used.today);
+        budget.cap(Code::Ramp, step(&policy.ramp, used.days), used.today);
+        budget
+    }
+
+    fn cap(&mut self, code: Code, limit: Option<u64>, used: u64) {
+        if let Some(limit) = limit {
+            self.caps.push(Cap { code, limit, left: limit.saturating_sub(used) });
+        }
+    }
+
+    /// Takes one, or tells every cap that has nothing left.
+    ///
+    /// # Errors
+    /// With the reasons; nothing is taken then.
+    pub fn take(&mut self) -> Result<(), Vec<Reason>> {
+        let spent: Vec<Reason> = self
+            .caps
+            .iter()
+            .filter(|cap| cap.left == 0)
+            .map(|cap| cap.code.because(format!("{} ({})", cap.code.text(), cap.limit)))
+            .collect();
+        if !spent.is_empty() {
+            return Err(spent);
+        }
+        for cap in &mut self.caps {
+            cap.left -= 1;
+        }
+        Ok(())
+    }
+}
+
+/// The cap of a ramp's day; past its end the ramp caps nothing.
+fn step(ramp: &[u32], day: usize) -> Option<u64> {
+    ramp.get(day).copied().map(u64::from)
+}
+
+/// A share, rounded down.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "percent is within 0..=100 and counts stay far below 2^52"
+)]
+fn share(whole: u64, percent: f64) -> u64 {
+    (whole as f64 * percent / 100.0).floor() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(max_per_run: u32, ramp: &[u32]) -> PromptPolicy {
+        PromptPolicy {
+            max_per_run: Some(max_per_run),
+            max_per_day: Some(10),
+            ramp: ramp.to_vec(),
+            ..PromptPolicy::default()
+        }
+    }
+
+    fn taken(mut budget: Budget) -> (u32, Vec<Code>) {
+        let mut count = 0;
+        loop {
+            match budget.take() {
+                Ok(()) => count += 1,
+                Err(reasons) => return (count, reasons.iter().map(|reason| reason.code).collect()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_cap_lets_through_exactly_its_number_and_zero_means_none() {
+        for cap in [0, 1, 9] {
+            let budget = Budget::of_prompts(&policy(cap, &[]), Used::default());
+            assert_eq!(taken(budget), (cap, vec![Code::MaxPerRun]));
+        }
+    }
+
+    #[test]
+    fn every_cap_that_is_used_up_is_named() {
+        let budget = Budget::of_prompts(&policy(10, &[10]), Used::default());
+        assert_eq!(taken(budget), (10, vec![Code::MaxPerRun, Code::MaxPerDay, Code::Ramp]));
+    }
+
+    #[test]
+    fn what_was_used_today_counts_and_a_ramp_ends() {
+        let used = Used { today: 4, days: 1 };
+        assert_eq!(taken(Budget::of_prompts(&policy(99, &[2, 5]), used)), (1, vec![Code::Ramp]));
+        let later = Used { today: 4, days: 2 };
+        assert_eq!(taken(Budget::of_prompts(&policy(99, &[2, 5]), later)), (6, vec![Code::MaxPerDay]));
+    }
+
+    #[test]
+    fn a_share_is_rounded_down() {
+        assert_eq!(share(199, 1.0), 1);
+        assert_eq!(share(99, 1.0), 0);
+        assert_eq!(share(0, 100.0), 0);
+    }
+}
