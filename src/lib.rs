@@ -1,3 +1,4 @@
 //! Moves an app's Xero connections from broad to granular OAuth scopes.
 
 pub mod domain;
+pub mod schedule;
