@@ -2,7 +2,10 @@
 
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod inventory;
 pub mod jobs;
+pub mod report;
+pub mod schedule;
 pub mod store;

@@ -1,7 +1,7 @@
 //! The plan document. Its lists may be long, so they wait in temporary files until the
 //! counts that stand before them are known.
 
-use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, Seek, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -112,8 +112,9 @@ impl List {
     /// The temporary file cannot be read.
     pub fn first<T: DeserializeOwned>(&mut self, most: usize) -> io::Result<Vec<T>> {
         self.items.rewind()?;
-        let items = BufReader::new(self.items.by_ref());
-        items.lines().take(most).map(|line| Ok(serde_json::from_str(&line?)?)).collect()
+        let items = BufReader::new(&mut self.items);
+        let parse = |line: io::Result<String>| Ok(serde_json::from_str::<T>(&line?)?);
+        items.lines().take(most).map(parse).collect()
     }
 }
 

@@ -1,0 +1,130 @@
+//! `[[jobs]]`: what a run does, and when `worker run` starts it.
+
+use chrono_tz::Tz;
+
+use super::problem::{Kind, Wrong};
+use super::reader::{Table, Value};
+use super::value::FromToml;
+use crate::schedule::Schedule;
+
+/// A named run.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub name: String,
+    /// In the order of [`Step::ALL`], each once.
+    pub steps: Vec<Step>,
+    /// `None` for `run-once` only.
+    pub schedule: Option<Schedule>,
+    /// Whose wall clock the schedule means.
+    pub zone: Tz,
+}
+
+/// A part of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    Scan,
+    Prompt,
+    Remove,
+    Report,
+}
+
+impl Step {
+    pub const ALL: [Self; 4] = [Self::Scan, Self::Prompt, Self::Remove, Self::Report];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Prompt => "prompt",
+            Self::Remove => "remove",
+            Self::Report => "report",
+        }
+    }
+}
+
+impl Job {
+    /// Reads all jobs; where there are none, one with every step, for `run-once`.
+    pub(super) fn read_all(root: &Table<'_>) -> Option<Vec<Self>> {
+        let tables = match root.tables("jobs") {
+            Some(tables) => tables,
+            None if root.has("jobs") => return None,
+            None => return Some(vec![Self::whole_campaign()]),
+        };
+        let count = tables.len();
+        let mut jobs: Vec<Self> = Vec::new();
+        for table in tables {
+            jobs.extend(Self::read(&table, &jobs));
+            table.finish();
+        }
+        (jobs.len() == count).then_some(jobs)
+    }
+
+    fn whole_campaign() -> Self {
+        Self {
+            name: "campaign".to_owned(),
+            steps: Step::ALL.to_vec(),
+            schedule: None,
+            zone: Tz::UTC,
+        }
+    }
+
+    fn read(table: &Table<'_>, above: &[Self]) -> Option<Self> {
+        let name = table.require_spanned::<String>("name", "\"campaign\"");
+        let steps = steps(table);
+        let schedule = table.get("schedule");
+        let zone = table.get("time_zone").unwrap_or(Tz::UTC);
+        let name = name?;
+        if above.iter().any(|other| other.name == *name.get_ref()) {
+            let message = format!("a second job is called \"{}\"", name.get_ref());
+            table.reading().report(
+                name.span(),
+                Kind::Wrong,
+                Wrong::new(message, "write a name of its own"),
+            );
+        }
+        Some(Self { name: name.into_inner(), steps: steps?, schedule, zone })
+    }
+}
+
+fn steps(table: &Table<'_>) -> Option<Vec<Step>> {
+    const ORDER: &str = "[\"scan\", \"prompt\", \"remove\", \"report\"]";
+    table.need(true, "steps", ORDER);
+    let value = table.value("steps")?;
+    let written = table.list::<Step>("steps")?;
+    if value.len() == Some(0) {
+        value.wrong(Wrong::new(
+            "`steps` is empty: the job would do nothing",
+            format!("write `steps = {ORDER}`, or some of them"),
+        ));
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    for step in &written {
+        if let Some(before) = steps.last()
+            && step.get_ref() <= before
+        {
+            let (this, before) = (step.get_ref().as_str(), before.as_str());
+            let message = if this == before || steps.contains(step.get_ref()) {
+                format!("`{this}` stands twice in `steps`")
+            } else {
+                format!("`{this}` cannot come after `{before}`")
+            };
+            let help = format!("keep the order {ORDER}, each at most once");
+            table.reading().report(step.span(), Kind::Wrong, Wrong::new(message, help));
+        }
+        steps.push(*step.get_ref());
+    }
+    Some(steps)
+}
+
+impl FromToml for Step {
+    fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
+        value.word(&Self::ALL.map(|step| (step.as_str(), step)))
+    }
+}
+
+impl FromToml for Schedule {
+    fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
+        Self::parse(value.text()?)
+            .map_err(|error| Wrong::new(format!("{}: {error}", value.label()), error.remedy()))
+    }
+}

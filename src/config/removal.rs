@@ -1,0 +1,144 @@
+//! `[removal]`: which holdouts lose their connection, when, and how many.
+
+use toml::Spanned;
+
+use super::problem::{Kind, Wrong};
+use super::reader::{Table, Value};
+use super::value::{Days, FromToml, Percent};
+use crate::domain::campaign::{Approval, PerPerson, RemovalPolicy, Stage};
+use crate::domain::class::Class;
+
+/// Reads the table and holds it against the stages, if those are right themselves.
+pub(super) fn read(root: &Table<'_>, stages: Option<&[Stage]>) -> Option<RemovalPolicy> {
+    let table = root.table("removal")?;
+    let enabled = table.get("enabled").unwrap_or(false);
+    let days = |Days(days): Days| days;
+    let min_prompts = table.spanned::<u32>("min_prompts");
+    let min_notice_days = table.spanned::<Days>("min_notice_days");
+    table.need(enabled, "min_prompts", "3");
+    table.need(enabled, "min_notice_days", "21");
+    if let Some(stages) = stages {
+        enough_stages(&table, min_prompts.as_ref(), stages);
+        enough_notice(&table, min_notice_days.as_ref(), stages);
+        if enabled && final_stage(stages).is_none() {
+            table.wrong(
+                "removal is enabled, and no stage is the final notice",
+                "write `final = true` at the [[campaign.stages]] that names the removal date",
+            );
+        }
+    }
+    let approval = table.get("approval").unwrap_or(Approval::One);
+    let approvers = approvers(&table, enabled, approval);
+    let policy = RemovalPolicy {
+        enabled,
+        opens_days_before: table.knob(enabled, "opens_days_before", "30").map(days),
+        classes: classes(&table),
+        min_prompts: min_prompts.map(Spanned::into_inner),
+        min_notice_days: min_notice_days.map(|notice| days(notice.into_inner())),
+        approval,
+        approvers,
+        plan_valid_days: table.get("plan_valid_days").map_or(7, days),
+        per_person: table.get("per_person").unwrap_or(PerPerson::One),
+        wait_days: table.get("wait_days").map_or(7, days),
+        max_inventory_age_minutes: table.get("max_inventory_age_minutes").unwrap_or(15),
+        max_per_run: table.knob(enabled, "max_per_run", "50"),
+        max_per_day: table.knob(enabled, "max_per_day", "200"),
+        max_percent: table.knob(enabled, "max_percent", "5").map(|Percent(percent)| percent),
+        ramp: table.items("ramp"),
+        covered: table.get("covered").unwrap_or(false),
+    };
+    table.finish();
+    Some(policy)
+}
+
+fn final_stage(stages: &[Stage]) -> Option<&Stage> {
+    stages.iter().find(|stage| stage.is_final)
+}
+
+/// Stages from the deadline on come when removals are over.
+fn enough_stages(table: &Table<'_>, min_prompts: Option<&Spanned<u32>>, stages: &[Stage]) {
+    let before = stages.iter().filter(|stage| stage.day.offset() < 0).count();
+    if let Some(min) = min_prompts
+        && u64::from(*min.get_ref()) > before as u64
+    {
+        let message = format!(
+            "`min_prompts` is {}, and only {before} of the stages are before the deadline: nobody could be told so often",
+            min.get_ref()
+        );
+        let help = format!("write {before} or less, or add [[campaign.stages]] with `days_before`");
+        table.reading().report(min.span(), Kind::Wrong, Wrong::new(message, help));
+    }
+}
+
+/// Notice is counted from the sending, so it ends on the deadline's day at the latest only
+/// if the final notice's day is farther from it.
+fn enough_notice(table: &Table<'_>, min_notice: Option<&Spanned<Days>>, stages: &[Stage]) {
+    let days_left = final_stage(stages).map(|stage| -stage.day.offset());
+    if let (Some(notice), Some(days_left)) = (min_notice, days_left)
+        && i64::from(notice.get_ref().0) >= days_left
+    {
+        let message = format!(
+            "`min_notice_days` is {}, and the final notice goes out {days_left} days before the deadline: it would never be over in time",
+            notice.get_ref().0
+        );
+        let help = format!("write less than {days_left}, or an earlier day for the final stage");
+        table.reading().report(notice.span(), Kind::Wrong, Wrong::new(message, help));
+    }
+}
+
+fn approvers(table: &Table<'_>, enabled: bool, approval: Approval) -> Vec<String> {
+    let needed = match approval {
+        Approval::None => 0,
+        Approval::One => 1,
+        Approval::Two => 2,
+    };
+    table.need(enabled && needed > 0, "approvers", "[\"alice\", \"bob\"]");
+    let mut names: Vec<String> = table.items("approvers");
+    names.sort();
+    names.dedup();
+    if let Some(value) = table.value("approvers")
+        && names.len() < needed
+        && (enabled || !names.is_empty())
+    {
+        let found = names.len();
+        let message =
+            format!("`approval` asks for {needed} people to sign, and `approvers` names {found}");
+        value.wrong(Wrong::new(
+            message,
+            "write the names of different people, or another `approval`",
+        ));
+    }
+    names
+}
+
+/// Broad-only grants, where nothing else is written.
+fn classes(table: &Table<'_>) -> Vec<Class> {
+    match table.list::<Removable>("classes") {
+        Some(classes) => classes.into_iter().map(|class| class.into_inner().0).collect(),
+        None => vec![Class::BroadOnly],
+    }
+}
+
+/// The classes that an awaiting grant can have.
+#[derive(Clone, Copy)]
+struct Removable(Class);
+
+impl FromToml for Removable {
+    fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
+        let words = [Class::BroadOnly, Class::Mixed, Class::Granular]
+            .map(|class| (class.as_str(), Self(class)));
+        value.word(&words)
+    }
+}
+
+impl FromToml for Approval {
+    fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
+        value.word(&[("one", Self::One), ("two", Self::Two), ("none", Self::None)])
+    }
+}
+
+impl FromToml for PerPerson {
+    fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
+        value.word(&[("one", Self::One), ("all", Self::All)])
+    }
+}
