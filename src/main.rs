@@ -1,1 +1,7 @@
-fn main() {}
+//! The program: reads the command line, does it, and says how it went by its exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(worker::cli::main(std::env::args_os()).code())
+}

@@ -1,4 +1,117 @@
-//! The commands: parse, call, print.
+//! The commands: parse, call, print. One file per command.
 
+mod accept_scan;
+mod context;
+mod due;
+mod exempt;
+mod explain;
 pub mod format;
+mod migrate;
+mod run_once;
 pub mod scopes;
+mod status;
+mod table;
+mod watch;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::SystemClock;
+use crate::jobs::exit::Exit;
+use crate::telemetry::{self, LogFormat};
+
+use context::{Context, Trouble};
+use format::Format;
+
+/// Moves an app's Xero connections from broad to granular OAuth scopes: scans the stored
+/// connections, says who still has to consent again, and reports progress.
+#[derive(Debug, Parser)]
+#[command(name = "worker", version, about, max_term_width = 100)]
+struct Arguments {
+    /// The configuration; `builtin` is the embedded example. Without it: ./jobs.toml
+    #[arg(long, global = true, value_name = "FILE", env = "WORKER_CONFIG")]
+    config: Option<OsString>,
+    /// How log lines look on standard error; auto is text on a terminal, JSON elsewhere
+    #[arg(long, global = true, value_enum, default_value = "auto", env = "WORKER_LOG")]
+    log: LogFormat,
+    /// What is logged: error, warn, info, debug, or a filter such as worker=debug
+    #[arg(long, global = true, default_value = "info", env = "WORKER_LOG_LEVEL", hide = true)]
+    log_level: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the jobs now, in the order of jobs.toml
+    RunOnce(run_once::Arguments),
+    /// Where the campaign stands, by the last complete scan
+    Status(status::Arguments),
+    /// Everything known and decided about a connection, and what comes next
+    Explain(explain::Arguments),
+    /// Who is due for which stage now, for hosts that send with their own means
+    Due(due::Arguments),
+    /// Leave a connection, tenant, person, account or address alone for a while
+    #[command(subcommand)]
+    Exempt(exempt::Command),
+    /// Xero's scopes: the catalogue, and what a text means
+    #[command(subcommand)]
+    Scopes(scopes::Command),
+    /// Let the one scan through that the guard stopped
+    AcceptScan(accept_scan::Arguments),
+    /// Bring the database's schema up to date
+    Migrate(migrate::Arguments),
+}
+
+/// Does what the command line says.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are results, everything else is a usage error.
+            let exit = if error.use_stderr() { Exit::Configuration } else { Exit::Done };
+            let _ = error.print();
+            return exit;
+        }
+    };
+    let clock = Arc::new(SystemClock);
+    let terminal = match telemetry::start(arguments.log, &arguments.log_level, clock) {
+        Ok(terminal) => terminal,
+        Err(message) => {
+            let _ = writeln!(io::stderr(), "error: {message}");
+            return Exit::Configuration;
+        }
+    };
+    let context = Context::new(arguments.config, terminal);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("the runtime cannot start: {error}");
+            return Exit::CouldNotRun;
+        }
+    };
+    let exit = runtime.block_on(async {
+        let outcome = match arguments.command {
+            Command::RunOnce(arguments) => run_once::run(&context, arguments).await,
+            Command::Status(arguments) => status::run(&context, arguments).await,
+            Command::Explain(arguments) => explain::run(&context, arguments).await,
+            Command::Due(arguments) => due::run(&context, arguments).await,
+            Command::Exempt(command) => exempt::run(&context, command).await,
+            Command::Scopes(command) => scopes::run(&context, command),
+            Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
+            Command::Migrate(arguments) => migrate::run(&context, arguments).await,
+        };
+        outcome.unwrap_or_else(|trouble| context.tell(&trouble))
+    });
+    // A reading thread that waits for a slow pipe must not keep the process.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Whether an output error only means that nobody reads on, as in `… | head`.
+fn is_closed_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}

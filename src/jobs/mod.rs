@@ -1,5 +1,12 @@
-//! One run: scan, decide, report; and what its parts share.
+//! One run: scan, plan, report; and what its parts share.
 
+pub mod exit;
+mod failure;
+pub mod planning;
 pub mod progress;
+pub mod run;
 pub mod scan;
 pub mod sorter;
+pub mod workplace;
+
+pub use failure::Failure;

@@ -1,11 +1,14 @@
 //! Finding connections by whatever a person has at hand, and their stories.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::domain::connection::Connection;
 use crate::domain::grant::{ConnectionKey, GrantId};
+use crate::domain::scopes::ScopeSet;
 
 use super::connections::{COLUMNS, ConnectionRow};
 use super::dialect::{Ids, with_ids};
@@ -98,6 +101,23 @@ impl Store {
         Ok(with_db!(self, db => {
             sqlx::query_as(AssertSqlSafe(statement)).bind(ids).fetch_all(db).await
         })?)
+    }
+
+    /// The scopes that each grant settled on; grants of class `unknown` have none.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn settled_scopes(
+        &self,
+        grants: &[GrantId],
+        sets: &ScopeSets,
+    ) -> Result<HashMap<GrantId, ScopeSet>, Error> {
+        self.grant_rows(grants)
+            .await?
+            .into_iter()
+            .filter_map(|row| Some((GrantId(row.grant_id), row.scope_set?)))
+            .map(|(grant, number)| Ok((grant, sets.set(number)?)))
+            .collect()
     }
 
     /// # Errors

@@ -108,6 +108,16 @@ impl Store {
         Ok(with_db!(self, db => sqlx::query_as(SQL).fetch_optional(db).await)?)
     }
 
+    /// When the first complete scan ended.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn founded_at(&self) -> Result<Option<DateTime<Utc>>, Error> {
+        const SQL: &str = "SELECT finished_at FROM scans WHERE outcome = 'complete' \
+                           ORDER BY finished_at, scan_id LIMIT 1";
+        Ok(with_db!(self, db => sqlx::query_scalar(SQL).fetch_optional(db).await)?)
+    }
+
     /// Remembers a scan that the guard stopped.
     ///
     /// # Errors
@@ -124,8 +134,9 @@ impl Store {
     /// The database cannot be used.
     pub async fn stopped_scan(&self, digest: &str) -> Result<Option<DateTime<Utc>>, Error> {
         const SQL: &str =
-            "SELECT max(finished_at) FROM scans WHERE outcome = 'stopped' AND digest = $1";
-        Ok(with_db!(self, db => sqlx::query_scalar(SQL).bind(digest).fetch_one(db).await)?)
+            "SELECT finished_at FROM scans WHERE outcome = 'stopped' AND digest = $1 \
+             ORDER BY finished_at DESC LIMIT 1";
+        Ok(with_db!(self, db => sqlx::query_scalar(SQL).bind(digest).fetch_optional(db).await)?)
     }
 
     /// Lets the one scan with this digest through.

@@ -1,0 +1,324 @@
+//! One run of one job: scan, plan what is due, report. Dry and real runs are the same code
+//! on different databases; the effects themselves are not built yet.
+
+use std::ffi::OsString;
+use std::time::Instant;
+
+use rand::Rng;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::config::{Config, Job, Source, Step};
+use crate::domain::calendar::days_to_deadline;
+use crate::domain::decide::Rules;
+use crate::domain::reason::Code;
+use crate::domain::recipient::Exemptions;
+use crate::inventory;
+use crate::report::plan::{BlockedBy, Plan};
+use crate::report::progress::Progress;
+use crate::report::pseudonym::Naming;
+use crate::store;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::planning::Planning;
+use super::progress::Watcher;
+use super::scan::{self, Scan};
+use super::workplace::Workplace;
+
+/// What every run of a process shares.
+pub struct Setting<'a> {
+    pub config: &'a Config,
+    /// The configuration is the embedded example.
+    pub is_builtin: bool,
+    pub dry_run: bool,
+    pub clock: &'a dyn Clock,
+    pub env: &'a (dyn Fn(&str) -> Option<OsString> + Sync),
+    pub watcher: &'a dyn Watcher,
+    pub cancel: &'a CancellationToken,
+    pub show_addresses: bool,
+}
+
+/// A run that came to its end.
+#[derive(Debug)]
+pub struct Finished {
+    pub progress: Progress,
+    pub plan: Plan,
+    pub exit: Exit,
+}
+
+/// How often a scan starts over because another worker completed one meanwhile.
+const OVERTAKEN: u32 = 3;
+
+/// An id that sorts by time, from the run's own clock and chance.
+pub fn new_id(clock: &dyn Clock, random: &mut dyn Rng) -> Uuid {
+    let mut bytes = [0; 10];
+    random.fill_bytes(&mut bytes);
+    let millis = u64::try_from(clock.now().timestamp_millis()).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
+}
+
+impl Setting<'_> {
+    /// Runs a job. The progress event is its last log line, however it ends.
+    pub async fn run(&self, job: &Job, workplace: &Workplace, random: &mut (dyn Rng + Send)) -> Finished {
+        let started = Instant::now();
+        let run_id = new_id(self.clock, random);
+        let span = tracing::info_span!("run", run_id = %run_id, job = job.name);
+        let mut finished = Finished {
+            progress: Progress {
+                run_id,
+                job: job.name.clone(),
+                dry_run: self.dry_run,
+                days_to_deadline: Some(days_to_deadline(&self.config.campaign, self.clock.now())),
+                prompts_sent: Some(0),
+                prompts_unknown: Some(0),
+                removals_done: Some(0),
+                failures: Some(0),
+                ..Progress::default()
+            },
+            plan: Plan::default(),
+            exit: Exit::Done,
+        };
+        let scan_id = new_id(self.clock, random);
+        let body = self.body(job, workplace, run_id, scan_id, &mut finished);
+        if let Err(failure) = tracing::Instrument::instrument(body, span.clone()).await {
+            span.in_scope(|| complain(&failure));
+            finished.exit = finished.exit.and(failure.exit());
+            self.fall_back(workplace, &mut finished.progress).await;
+        }
+        self.watcher.done();
+        let progress = &mut finished.progress;
+        progress.prompts_planned = Some(finished.plan.prompts.len());
+        progress.removals_planned = Some(finished.plan.removals.len());
+        progress.held_back = Some(finished.plan.held_back.len());
+        progress.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if !self.dry_run {
+            let line = serde_json::to_string(&finished.progress).unwrap_or_default();
+            let code = finished.exit.code();
+            let ended = workplace.store.finish_run(run_id, self.clock.now(), code, &line).await;
+            if let Err(error) = ended {
+                span.in_scope(|| complain(&error.into()));
+                finished.exit = finished.exit.and(Exit::CouldNotRun);
+            }
+        }
+        report(&finished.progress);
+        finished
+    }
+
+    async fn body(
+        &self,
+        job: &Job,
+        workplace: &Workplace,
+        run_id: Uuid,
+        scan_id: Uuid,
+        finished: &mut Finished,
+    ) -> Result<(), Failure> {
+        let store = &workplace.store;
+        if !self.dry_run {
+            store.start_run(run_id, &job.name, self.clock.now()).await?;
+        }
+        let is_first = store.last_complete_scan().await?.is_none();
+        if job.steps.contains(&Step::Scan) && !self.scan(workplace, run_id, scan_id, finished).await? {
+            return Ok(());
+        }
+        let Some(_) = store.last_complete_scan().await? else {
+            tracing::info!("no complete scan yet: there is nothing to plan or to count");
+            return Ok(());
+        };
+        let tally = store.tally().await?;
+        finished.progress.count(&tally);
+        if finished.progress.bad_rows.is_none() {
+            finished.progress.bad_rows = Some(0);
+        }
+        let blocked_by = self.gates(job, is_first);
+        let exempt = self.plan(job, workplace, tally.connections, finished).await?;
+        finished.progress.exempt = Some(exempt);
+        finished.plan.blocked_by = blocked_by;
+        for gate in &finished.plan.blocked_by {
+            tracing::info!(step = gate.step, code = gate.code.as_str(), "not carried out: {}", gate.text);
+        }
+        if !self.dry_run {
+            finished.exit = finished.exit.and(unbuilt(&finished.plan));
+        }
+        Ok(())
+    }
+
+    /// Scans; tells whether what was read is in force.
+    async fn scan(
+        &self,
+        workplace: &Workplace,
+        run_id: Uuid,
+        scan_id: Uuid,
+        finished: &mut Finished,
+    ) -> Result<bool, Failure> {
+        let config = self.config;
+        let rules = inventory::Rules {
+            client_id: config.app.client_id.clone(),
+            ignore_refresh_tokens: config.inventory.ignore_refresh_tokens,
+        };
+        let scan = Scan {
+            store: &workplace.store,
+            keys: &workplace.keys,
+            rules: &rules,
+            required: config.campaign.required,
+            app_flow: config.app.flow,
+            limits: config.guard,
+            now: self.clock.now(),
+            run_id,
+            scan_id,
+            watcher: self.watcher,
+            cancel: self.cancel,
+        };
+        let mut tries = 0;
+        let summary = loop {
+            tries += 1;
+            let reader = workplace.inventory(config, self.is_builtin, self.env).await?;
+            match scan.run(reader).await {
+                Err(scan::Error::Store(store::Error::Overtaken)) if tries < OVERTAKEN => {
+                    tracing::info!("another worker completed a scan meanwhile: starting over");
+                }
+                other => break other?,
+            }
+        };
+        let effect = summary.effect;
+        finished.progress.bad_rows = Some(effect.bad_rows);
+        tracing::info!(
+            rows = effect.rows,
+            bad_rows = effect.bad_rows,
+            connections = summary.tally.connections,
+            class_changed = effect.changed,
+            newly_gone = effect.newly_gone,
+            warnings_address = summary.warnings.address,
+            warnings_time_zone = summary.warnings.time_zone,
+            warnings_date = summary.warnings.date,
+            "inventory read"
+        );
+        let Some(digest) = &summary.digest else { return Ok(true) };
+        let objections: Vec<String> = summary.objections.iter().map(ToString::to_string).collect();
+        let text = objections.join("; ");
+        if summary.accepted {
+            tracing::warn!(digest, "a named person let this scan through although {text}");
+            return Ok(true);
+        }
+        tracing::error!(
+            digest,
+            "the scan was stopped and changed nothing: {text}. If this is right: \
+             worker accept-scan {digest} --by NAME --reason TEXT"
+        );
+        finished.plan.blocked_by.push(BlockedBy {
+            step: Step::Scan.as_str(),
+            code: Code::ScanStopped,
+            text: format!("{text}; digest {digest}"),
+        });
+        finished.exit = finished.exit.and(Exit::Stopped);
+        self.fall_back(workplace, &mut finished.progress).await;
+        Ok(false)
+    }
+
+    /// What is still in force when this run brought nothing new.
+    async fn fall_back(&self, workplace: &Workplace, progress: &mut Progress) {
+        let known = async {
+            let last = workplace.store.last_complete_scan().await?;
+            Ok::<_, store::Error>((last.is_some(), workplace.store.tally().await?))
+        };
+        if let Ok((true, tally)) = known.await {
+            progress.count(&tally);
+        }
+    }
+
+    async fn plan(
+        &self,
+        job: &Job,
+        workplace: &Workplace,
+        present: u64,
+        finished: &mut Finished,
+    ) -> Result<u64, Failure> {
+        let exemptions = exemptions_in_force(&workplace.store, self.clock).await?;
+        let now = self.clock.now();
+        let planning = Planning {
+            store: &workplace.store,
+            rules: Rules {
+                campaign: &self.config.campaign,
+                prompts: &self.config.prompts,
+                removal: self.config.removal.as_ref(),
+                exemptions: &exemptions,
+                founded_at: workplace.store.founded_at().await?.unwrap_or(now),
+                now,
+            },
+            prompts: job.steps.contains(&Step::Prompt),
+            removals: job.steps.contains(&Step::Remove),
+            present,
+            naming: match self.show_addresses {
+                true => Naming::Addresses,
+                false => Naming::Pseudonyms(&workplace.keys.pseudonym),
+            },
+            watcher: self.watcher,
+            cancel: self.cancel,
+        };
+        let planned = planning.run().await?;
+        finished.plan = planned.plan;
+        Ok(planned.exempt)
+    }
+
+    /// What keeps whole steps from having effects, all at once.
+    fn gates(&self, job: &Job, is_first: bool) -> Vec<BlockedBy> {
+        let config = self.config;
+        let prompts_enabled = config.prompts.enabled;
+        let removal_enabled = config.removal.as_ref().is_some_and(|removal| removal.enabled);
+        let is_live = matches!(config.inventory.source, Source::Sql { .. } | Source::Table);
+        let gates = [
+            (Step::Prompt, !prompts_enabled, Code::SwitchedOff),
+            (Step::Prompt, is_first, Code::FirstScan),
+            (Step::Prompt, prompts_enabled, Code::NotBuilt),
+            (Step::Remove, !removal_enabled, Code::SwitchedOff),
+            (Step::Remove, is_first, Code::FirstScan),
+            (Step::Remove, !is_live, Code::InventoryNotLive),
+            (Step::Remove, config.app.client_secret.is_none(), Code::NoXeroCredentials),
+            (Step::Remove, removal_enabled, Code::NotBuilt),
+        ];
+        gates
+            .into_iter()
+            .filter(|(step, holds, _)| *holds && job.steps.contains(step))
+            .map(|(step, _, code)| BlockedBy { step: step.as_str(), code, text: code.text().into() })
+            .collect()
+    }
+}
+
+/// The exemptions that hold now.
+///
+/// # Errors
+/// The database cannot be used.
+pub async fn exemptions_in_force(
+    store: &store::Store,
+    clock: &dyn Clock,
+) -> Result<Exemptions, store::Error> {
+    let all = store.exemptions().await?;
+    let all = all.into_iter().map(|exemption| (exemption.id, exemption.until, exemption.reason));
+    Ok(Exemptions::in_force(all, clock.now()))
+}
+
+/// An enabled step with something to do that this version cannot do is a stop, never a
+/// silent success.
+fn unbuilt(plan: &Plan) -> Exit {
+    let is_unbuilt = |step: Step, is_empty: bool| {
+        !is_empty
+            && plan.blocked_by.iter().any(|gate| gate.step == step.as_str() && gate.code == Code::NotBuilt)
+    };
+    if is_unbuilt(Step::Prompt, plan.prompts.is_empty()) || is_unbuilt(Step::Remove, plan.removals.is_empty()) {
+        Exit::Stopped
+    } else {
+        Exit::Done
+    }
+}
+
+/// Says what went wrong and what to do.
+pub fn complain(failure: &Failure) {
+    tracing::error!(remedy = failure.remedy(), "{failure}");
+}
+
+/// The progress event.
+pub fn report(progress: &Progress) {
+    let members = serde_json::to_string(progress).unwrap_or_default();
+    tracing::info!(members, "progress report");
+}

@@ -1,0 +1,114 @@
+//! Where a run works: the real database, or a private copy of it for a dry run; and how it
+//! reaches the inventory from there.
+
+use std::ffi::OsString;
+
+use secrecy::SecretString;
+
+use crate::config::{self, Config, DatabaseUrl, Migrate};
+use crate::inventory::{Columns, Reader, Selection, Source};
+use crate::store::settings::Keys;
+use crate::store::{self, Database, PrivateCopy, Store};
+
+use super::Failure;
+
+/// The inventory of the embedded example, for where its file is not at hand.
+const EXAMPLE: &[u8] = include_bytes!("../../examples/connections.csv");
+
+/// An open database with what belongs to it.
+pub struct Workplace {
+    pub store: Store,
+    pub keys: Keys,
+    database: Database,
+    copy: Option<PrivateCopy>,
+}
+
+/// Where the database is, by the configuration.
+///
+/// # Errors
+/// It is of a kind that holds no state.
+pub fn database(config: &Config) -> Result<Database, store::Error> {
+    match &config.database.url {
+        DatabaseUrl::Sqlite { path, .. } => Ok(Database::Sqlite(path.clone())),
+        other => Database::parse(&other.expose()),
+    }
+}
+
+impl Workplace {
+    /// Opens, creates, migrates and binds the real database. `fresh` becomes its keys when
+    /// it is new.
+    ///
+    /// # Errors
+    /// It cannot be used, or serves another app.
+    pub async fn real(config: &Config, fresh: &Keys) -> Result<Self, store::Error> {
+        let database = database(config)?;
+        let store = database.open().await?;
+        match config.database.migrate {
+            Migrate::Auto => {
+                store.migrate().await?;
+            }
+            Migrate::Manual => store.require_schema().await?,
+        }
+        let keys = store.bind(&config.app.client_id, fresh).await?;
+        Ok(Self { store, keys, database, copy: None })
+    }
+
+    /// Makes a private copy; the original is only read.
+    ///
+    /// # Errors
+    /// The original cannot be read, has another schema, or serves another app.
+    pub async fn copy(config: &Config, fresh: &Keys) -> Result<Self, store::Error> {
+        let database = database(config)?;
+        let copy = PrivateCopy::of(&database).await?;
+        let store = copy.store.clone();
+        let keys = store.bind(&config.app.client_id, fresh).await?;
+        Ok(Self { store, keys, database, copy: Some(copy) })
+    }
+
+    /// Opens the inventory.
+    ///
+    /// # Errors
+    /// It is not there, cannot be read, or its secret or a column is missing.
+    pub async fn inventory(
+        &self,
+        config: &Config,
+        is_builtin: bool,
+        env: &(dyn Fn(&str) -> Option<OsString> + Sync),
+    ) -> Result<Reader, Failure> {
+        let columns = Columns::new(
+            config.inventory.columns.iter().map(|(ours, theirs)| (*ours, theirs.as_str())),
+        )?;
+        let source = match &config.inventory.source {
+            config::Source::Csv { path } if is_builtin && !path.exists() => Source::CsvBytes(EXAMPLE),
+            config::Source::Csv { path } => Source::Csv { path: path.clone() },
+            config::Source::Jsonl { path } => Source::Jsonl { path: path.clone() },
+            config::Source::Sql { url, query } => Source::Sql {
+                url: SecretString::from(url.resolve(&|name| env(name))?.expose()),
+                query: query.clone(),
+                selection: Selection::All,
+            },
+            config::Source::Table => Source::Sql {
+                url: self.own_url(config),
+                query: "SELECT * FROM inventory".to_owned(),
+                selection: Selection::All,
+            },
+        };
+        Ok(Reader::open(source, columns).await?)
+    }
+
+    /// The worker's own database, as the host's inventory: of SQLite the private copy, since
+    /// even reading the original would touch the index of its write-ahead log.
+    fn own_url(&self, config: &Config) -> SecretString {
+        let url = match (&self.database, &self.copy) {
+            (Database::Sqlite(_), Some(copy)) => {
+                DatabaseUrl::Sqlite { path: copy.path.clone(), options: None }.expose()
+            }
+            _ => config.database.url.expose(),
+        };
+        SecretString::from(url)
+    }
+
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}
