@@ -169,5 +169,9 @@ fn on_a_thread(mut feed: Feed, read: impl FnOnce(&mut Feed) -> Result<(), Halt> 
 }
 
 fn stopped() -> Error {
-    Error::unreadable("", "its reader stopped before the end", "this is a bug: please report it")
+    Error::unreadable(
+        "source",
+        "its reader stopped before the end",
+        "this is a bug: please report it",
+    )
 }
