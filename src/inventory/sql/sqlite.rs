@@ -42,10 +42,7 @@ pub(super) async fn read(
     Ok(())
 }
 
-async fn names(
-    connection: &mut SqliteConnection,
-    sql: String,
-) -> Result<Vec<String>, sqlx::Error> {
+async fn names(connection: &mut SqliteConnection, sql: String) -> Result<Vec<String>, sqlx::Error> {
     let statement = connection.prepare(AssertSqlSafe(sql).into_sql_str()).await?;
     Ok(statement.columns().iter().map(|column| column.name().to_owned()).collect())
 }
