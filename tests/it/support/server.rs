@@ -40,7 +40,7 @@ impl Server {
             .keep();
         let script = format!(
             r#"
-trap '' INT TERM HUP
+trap '' INT TERM HUP PIPE
 cd "$dir"
 if [ "$(id -u)" = 0 ]; then
   chown {user}: "$dir"
@@ -59,7 +59,7 @@ until {is_up} >/dev/null 2>&1; do
   fi
   sleep 0.05
 done
-echo ready
+echo ready 2>/dev/null
 exec >/dev/null
 cat >/dev/null
 kill -{stop} $server
