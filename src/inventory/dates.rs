@@ -81,8 +81,7 @@ fn offset(zone: &str) -> Option<TimeDelta> {
         _ => return None,
     };
     let (hours, minutes) = (number(hours)?, number(minutes)?);
-    (hours < 24 && minutes < 60)
-        .then(|| TimeDelta::minutes(sign * i64::from(hours * 60 + minutes)))
+    (hours < 24 && minutes < 60).then(|| TimeDelta::minutes(sign * i64::from(hours * 60 + minutes)))
 }
 
 #[cfg(test)]

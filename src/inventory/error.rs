@@ -57,11 +57,7 @@ impl Error {
         reason: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::Unreadable {
-            place: place.to_owned(),
-            reason: reason.into(),
-            remedy: remedy.into(),
-        }
+        Self::Unreadable { place: place.to_owned(), reason: reason.into(), remedy: remedy.into() }
     }
 
     /// The error for names that do not fit; `hint` comes first in its remedy.

@@ -126,8 +126,7 @@ impl Filling {
     /// Marks the rows with a field that is not sound, and takes such fields away.
     fn flag_in(&mut self, bytes: &[u8], reason: BadReason, sound: impl Fn(&[u8], Span) -> bool) {
         for entry in &mut self.entries {
-            let is_broken =
-                |column: &Column| !sound(bytes, entry.spans[column.index()]);
+            let is_broken = |column: &Column| !sound(bytes, entry.spans[column.index()]);
             let broken: Vec<Column> = Column::ALL.into_iter().filter(is_broken).collect();
             let Some(first) = broken.first() else { continue };
             if entry.flaw.is_none() {

@@ -120,9 +120,9 @@ pub(super) fn shown(word: &str) -> Option<Option<String>> {
 
 fn begins_like_a_scope(word: &str) -> bool {
     let Some((family, _)) = word.split_once('.') else { return false };
-    catalogue().scopes().any(|scope| {
-        scope.name().split_once('.').is_some_and(|(known, _)| known == family)
-    })
+    catalogue()
+        .scopes()
+        .any(|scope| scope.name().split_once('.').is_some_and(|(known, _)| known == family))
 }
 
 #[cfg(test)]

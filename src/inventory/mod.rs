@@ -18,6 +18,8 @@ mod reader;
 mod records;
 mod response;
 mod row;
+#[cfg(test)]
+mod row_tests;
 mod sql;
 mod token;
 

@@ -134,9 +134,7 @@ fn start(source: Source, columns: Columns, feed: Feed) -> (Progress, Option<Abor
     let bytes = Progress::Bytes { read: 0, total: None };
     match source {
         Source::Csv { path } => {
-            on_a_thread(feed, move |feed| {
-                csv::read(Input::open(&path)?, &columns, feed)
-            });
+            on_a_thread(feed, move |feed| csv::read(Input::open(&path)?, &columns, feed));
             (bytes, None)
         }
         Source::CsvBytes(content) => {
@@ -161,10 +159,7 @@ fn start(source: Source, columns: Columns, feed: Feed) -> (Progress, Option<Abor
     }
 }
 
-fn on_a_thread(
-    mut feed: Feed,
-    read: impl FnOnce(&mut Feed) -> Result<(), Halt> + Send + 'static,
-) {
+fn on_a_thread(mut feed: Feed, read: impl FnOnce(&mut Feed) -> Result<(), Halt> + Send + 'static) {
     tokio::task::spawn_blocking(move || {
         if let Some(message) = feed::last(read(&mut feed)) {
             // Nobody left to tell.
@@ -174,5 +169,9 @@ fn on_a_thread(
 }
 
 fn stopped() -> Error {
-    Error::unreadable("", "its reader stopped before the end", "this is a bug: please report it")
+    Error::unreadable(
+        "source",
+        "its reader stopped before the end",
+        "this is a bug: please report it",
+    )
 }

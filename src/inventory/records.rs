@@ -118,11 +118,8 @@ impl Records {
             let at_end = chunk.is_empty();
             // A line end too many ends the last record, unless a quote is open.
             let chunk = if at_end { b"\n" } else { chunk };
-            let (result, read, wrote, ended) = self.parser.read_record(
-                chunk,
-                filling.space(place, CHUNK),
-                &mut self.ends[at..],
-            );
+            let (result, read, wrote, ended) =
+                self.parser.read_record(chunk, filling.space(place, CHUNK), &mut self.ends[at..]);
             let is_whole = matches!(result, ReadRecordResult::Record);
             if at_end && !is_whole {
                 let reason = format!("it ends within quotes that open on line {open_line}");
@@ -151,8 +148,7 @@ impl Records {
                 excess = Some((hash, filling.keep_ids(start, &spans)));
             }
             if is_whole {
-                record.too_long =
-                    excess.map(|(hash, ids)| TooLong { digest: hash.finish(), ids });
+                record.too_long = excess.map(|(hash, ids)| TooLong { digest: hash.finish(), ids });
                 return Ok(Some(record));
             }
         }

@@ -127,9 +127,7 @@ impl Parsing<'_> {
     fn id(&self, column: Column) -> Result<Option<Uuid>, Bad> {
         match self.raw.get(column) {
             None => Ok(None),
-            Some(text) => {
-                uuid(text).map(Some).ok_or_else(|| bad(column, BadReason::BrokenId))
-            }
+            Some(text) => uuid(text).map(Some).ok_or_else(|| bad(column, BadReason::BrokenId)),
         }
     }
 
@@ -201,8 +199,8 @@ impl Parsing<'_> {
         }
         let Some(json) = self.raw.get(Column::TokenResponse) else { return Ok(evidence) };
         let bad = |reason| bad(Column::TokenResponse, reason);
-        let response = response::read(json)
-            .map_err(|response::Broken| bad(BadReason::BrokenTokenResponse))?;
+        let response =
+            response::read(json).map_err(|response::Broken| bad(BadReason::BrokenTokenResponse))?;
         if response.has_refresh_token && !self.rules.ignore_refresh_tokens {
             return Err(bad(BadReason::RefreshToken));
         }

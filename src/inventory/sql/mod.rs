@@ -56,8 +56,7 @@ type Layout<'a> = Vec<(Column, &'a str)>;
 
 impl Asked<'_> {
     fn layout<'n>(&self, database: &Database, names: &'n [String]) -> Result<Layout<'n>, Error> {
-        let misfit =
-            |misfit| Error::misfit(&database.place, self.columns, names, misfit, None);
+        let misfit = |misfit| Error::misfit(&database.place, self.columns, names, misfit, None);
         let layout = self.columns.locate(names).map_err(misfit)?;
         if matches!(self.selection, Selection::Connections(_))
             && !layout.iter().any(|(column, _)| *column == Column::ConnectionId)

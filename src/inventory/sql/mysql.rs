@@ -47,7 +47,8 @@ pub(super) async fn read(
     feed: &mut Feed,
 ) -> Result<(), Halt> {
     let failed = |error| database.unreadable(&error);
-    let mut connection = connect(database).await.map_err(failed)?.ok_or_else(|| database.silent())?;
+    let mut connection =
+        connect(database).await.map_err(failed)?.ok_or_else(|| database.silent())?;
     for statement in BEGIN {
         connection.execute(statement).await.map_err(failed)?;
     }

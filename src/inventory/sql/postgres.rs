@@ -25,7 +25,8 @@ pub(super) async fn read(
     feed: &mut Feed,
 ) -> Result<(), Halt> {
     let failed = |error| database.unreadable(&error);
-    let mut connection = connect(database).await.map_err(failed)?.ok_or_else(|| database.silent())?;
+    let mut connection =
+        connect(database).await.map_err(failed)?.ok_or_else(|| database.silent())?;
     connection.execute(BEGIN).await.map_err(failed)?;
     let probe = AssertSqlSafe(query::probe(&asked.query)).into_sql_str();
     let probe = (&mut connection).prepare(probe).await.map_err(failed)?;
@@ -35,8 +36,7 @@ pub(super) async fn read(
     let type_of = |name: &str| names.iter().position(|n| n == name).map(|at| types[at].as_str());
 
     let layout = asked.layout(database, &names)?;
-    let binary: Vec<bool> =
-        layout.iter().map(|(_, name)| type_of(name) == Some("BYTEA")).collect();
+    let binary: Vec<bool> = layout.iter().map(|(_, name)| type_of(name) == Some("BYTEA")).collect();
     let fields: Vec<String> =
         layout.iter().zip(&binary).map(|((_, name), binary)| field(name, *binary)).collect();
     let id = layout

@@ -51,9 +51,10 @@ pub(super) fn statements(
 ) -> Vec<String> {
     let select = format!("select {} from (\n{query}\n) q", fields.join(", "));
     match (selection, id) {
-        (Selection::Connections(ids), Some(id)) => {
-            ids.chunks(IDS).map(|ids| format!("{select} where {id} in ({})", literals(ids))).collect()
-        }
+        (Selection::Connections(ids), Some(id)) => ids
+            .chunks(IDS)
+            .map(|ids| format!("{select} where {id} in ({})", literals(ids)))
+            .collect(),
         _ => vec![select],
     }
 }

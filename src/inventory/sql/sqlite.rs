@@ -22,16 +22,15 @@ pub(super) async fn read(
     let failed = |error| database.unreadable(&error);
     let mut connection = connect(database).await.map_err(failed)?;
     connection.execute("begin").await.map_err(failed)?;
-    let probe = AssertSqlSafe(query::probe(&asked.query)).into_sql_str();
-    let probe = (&mut connection).prepare(probe).await.map_err(failed)?;
-    let names: Vec<String> = probe.columns().iter().map(|c| c.name().to_owned()).collect();
+    // Within brackets SQLite gives the second of two equal names a name of its own.
+    let plain = names(&mut connection, asked.query.clone()).await.map_err(failed)?;
+    asked.layout(database, &plain)?;
+    let names = names(&mut connection, query::probe(&asked.query)).await.map_err(failed)?;
 
     let layout = asked.layout(database, &names)?;
     let fields: Vec<String> = layout.iter().map(|(_, name)| field(name)).collect();
-    let id = layout
-        .iter()
-        .find(|(column, _)| *column == Column::ConnectionId)
-        .map(|(_, name)| id(name));
+    let id =
+        layout.iter().find(|(column, _)| *column == Column::ConnectionId).map(|(_, name)| id(name));
     let mut rows = Rows::open(feed).await?;
     for sql in query::statements(&asked.query, &fields, asked.selection, id.as_deref()) {
         let stream = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch(&mut connection);
@@ -41,6 +40,11 @@ pub(super) async fn read(
     // All rows are there; a file that was only read has nothing left to lose.
     drop(connection.close().await);
     Ok(())
+}
+
+async fn names(connection: &mut SqliteConnection, sql: String) -> Result<Vec<String>, sqlx::Error> {
+    let statement = connection.prepare(AssertSqlSafe(sql).into_sql_str()).await?;
+    Ok(statement.columns().iter().map(|column| column.name().to_owned()).collect())
 }
 
 async fn connect(database: &Database) -> Result<SqliteConnection, sqlx::Error> {

@@ -1,0 +1,7 @@
+//! What the tests share: throw-away database servers that end with the test process, and
+//! inventories in every kind.
+
+pub mod inventory;
+pub mod mariadb;
+pub mod pg;
+mod server;
