@@ -99,10 +99,8 @@ pub fn catalogue() -> &'static Catalogue {
 impl Catalogue {
     fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let by_name: HashMap<String, Scope> = (0u8..)
-            .zip(&entries)
-            .map(|(index, entry)| (entry.name.clone(), Scope(index)))
-            .collect();
+        let by_name: HashMap<String, Scope> =
+            (0u8..).zip(&entries).map(|(index, entry)| (entry.name.clone(), Scope(index))).collect();
         let reads = entries
             .iter()
             .map(|entry| by_name.get(&format!("{}.read", entry.name)).copied())

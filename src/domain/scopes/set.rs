@@ -69,7 +69,8 @@ impl ScopeSet {
     /// The scope itself, or the write scope that covers it.
     #[must_use]
     pub fn holds(self, required: Scope) -> bool {
-        self.contains(required) || self.iter().any(|held| held.read() == Some(required))
+        self.contains(required)
+            || self.iter().any(|held| held.read() == Some(required))
     }
 
     /// What of `required` decides and is not held (docs/classes.md, "Readiness").
