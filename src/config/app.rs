@@ -4,9 +4,9 @@ use chrono::NaiveDate;
 use url::Url;
 
 use super::problem::Wrong;
-use super::reader::{Table, Value};
 use super::secret::SecretRef;
-use super::value::FromToml;
+use super::table::Table;
+use super::value::{FromToml, Value};
 use super::web::{LinkAddress, Redirect};
 use crate::domain::row::Flow;
 
@@ -30,10 +30,7 @@ pub struct App {
 
 impl App {
     pub(super) fn read(root: &Table<'_>) -> Option<Self> {
-        let Some(table) = root.table("app") else {
-            root.lacks("app", "`name` and `client_id`");
-            return None;
-        };
+        let table = root.require_table("app", "`name` and `client_id`")?;
         let name = table.require("name", "\"Acme Books\"");
         let client_id = table.require("client_id", "\"the app's client id\"");
         let client_secret = table.get("client_secret");

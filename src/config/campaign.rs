@@ -5,20 +5,17 @@ use chrono_tz::{Pacific, Tz};
 use toml::Spanned;
 use toml::value::Datetime;
 
+use super::channels::Means;
 use super::problem::Wrong;
-use super::reader::{Table, Value};
-use super::stages::Means;
-use super::value::{FromToml, day};
+use super::table::Table;
+use super::value::{FromToml, Value, day};
 use super::{scopes, stages};
 use crate::domain::campaign::{Campaign, WorkingTime};
 use crate::schedule::first_instant;
 
 /// Reads the table; `None` when its stages or scopes are missing or wrong.
 pub(super) fn read(root: &Table<'_>, means: &Means<'_>) -> Option<Campaign> {
-    let Some(table) = root.table("campaign") else {
-        root.lacks("campaign", "`required_scopes` and `[[campaign.stages]]`");
-        return None;
-    };
+    let table = root.require_table("campaign", "`required_scopes` and `[[campaign.stages]]`")?;
     let deadline = table
         .get("deadline")
         .map_or_else(|| start_of_day_in_auckland(DEFAULT_DEADLINE), |Deadline(at)| at);

@@ -1,9 +1,9 @@
 //! `[database]`: the worker's own state.
 
-use super::database_url::DatabaseUrl;
+use super::database_url::{self, DatabaseUrl};
 use super::problem::Wrong;
-use super::reader::{Table, Value};
-use super::value::FromToml;
+use super::table::Table;
+use super::value::{FromToml, Value};
 
 /// The database of a configuration that names none.
 const DEFAULT_URL: &str = "sqlite://worker.db";
@@ -41,34 +41,13 @@ struct StateUrl(DatabaseUrl);
 
 impl FromToml for StateUrl {
     fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
-        if value.value.get_ref().is_table() {
+        if value.toml.get_ref().is_table() {
             return Err(value.is_not(
                 "an address",
                 "leave it out and set WORKER_DATABASE_URL, if the address is secret".to_owned(),
             ));
         }
-        match value.database_url()? {
-            DatabaseUrl::MySql(_) => Err(Wrong::new(
-                format!(
-                    "{} is a MySQL server, which can be an inventory but not hold the state",
-                    value.label()
-                ),
-                "write a `sqlite://` or `postgres://` address",
-            )),
-            url => Ok(Self(url)),
-        }
-    }
-}
-
-impl Value<'_> {
-    /// An address written out. What may be its password is not shown.
-    pub(super) fn database_url(&self) -> Result<DatabaseUrl, Wrong> {
-        let text = self.text()?;
-        if text.contains('@') {
-            self.reading.conceal(self.span());
-        }
-        DatabaseUrl::parse(text, self.reading.base())
-            .map_err(|error| Wrong::new(format!("{}: {error}", self.label()), error.remedy()))
+        database_url::read(value, DatabaseUrl::parse_state).map(Self)
     }
 }
 

@@ -7,7 +7,9 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::reader::resolve;
+use super::problem::Wrong;
+use super::reading::resolve;
+use super::value::{FromToml, Value};
 
 /// What would end the path of a `sqlite://` address, or be decoded in it.
 const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#');
@@ -34,6 +36,8 @@ pub enum DatabaseUrlError {
     NoFile,
     #[error("a database in memory is gone when the run ends")]
     Memory,
+    #[error("a MySQL server can be an inventory but not hold the worker's state")]
+    NotForState,
     #[error("the address cannot be read: {0}")]
     Malformed(url::ParseError),
 }
@@ -43,7 +47,7 @@ impl DatabaseUrlError {
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Scheme | Self::NoFile | Self::Memory => {
+            Self::Scheme | Self::NoFile | Self::Memory | Self::NotForState => {
                 "write `sqlite://worker.db` for a file, or `postgres://user@host/name`"
             }
             Self::Malformed(_) => {
@@ -69,6 +73,17 @@ impl DatabaseUrl {
             "postgres" | "postgresql" => server().map(Self::Postgres),
             "mysql" | "mariadb" => server().map(Self::MySql),
             _ => Err(DatabaseUrlError::Scheme),
+        }
+    }
+
+    /// As [`Self::parse`], for the worker's own state: SQLite or PostgreSQL.
+    ///
+    /// # Errors
+    /// As there, and for MySQL.
+    pub fn parse_state(text: &str, base: Option<&Path>) -> Result<Self, DatabaseUrlError> {
+        match Self::parse(text, base)? {
+            Self::MySql(_) => Err(DatabaseUrlError::NotForState),
+            url => Ok(url),
         }
     }
 
@@ -124,6 +139,25 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
+impl FromToml for DatabaseUrl {
+    fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
+        read(value, Self::parse)
+    }
+}
+
+/// An address written out. It is not shown if it may hold a password.
+pub(super) fn read(
+    value: Value<'_>,
+    parse: fn(&str, Option<&Path>) -> Result<DatabaseUrl, DatabaseUrlError>,
+) -> Result<DatabaseUrl, Wrong> {
+    let text = value.text()?;
+    if text.contains('@') {
+        value.reading.conceal(value.span());
+    }
+    parse(text, value.reading.base())
+        .map_err(|error| Wrong::new(format!("{}: {error}", value.label()), error.remedy()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +197,8 @@ mod tests {
         assert_eq!(refused("worker.db"), DatabaseUrlError::Scheme);
         assert_eq!(refused("oracle://x"), DatabaseUrlError::Scheme);
         assert_eq!(refused("sqlite://"), DatabaseUrlError::NoFile);
+        let state = DatabaseUrl::parse_state("mysql://host/db", None).unwrap_err();
+        assert_eq!(state, DatabaseUrlError::NotForState);
         assert_eq!(refused("sqlite::memory:"), DatabaseUrlError::Memory);
         assert_eq!(refused("sqlite://x?mode=memory"), DatabaseUrlError::Memory);
         assert!(matches!(refused("postgres://u:p/w@host/db"), DatabaseUrlError::Malformed(_)));

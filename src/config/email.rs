@@ -3,9 +3,9 @@
 use url::Url;
 
 use super::problem::Wrong;
-use super::reader::{Table, Value};
 use super::secret::SecretRef;
-use super::value::FromToml;
+use super::table::Table;
+use super::value::{FromToml, Value};
 use super::web::SafeUrl;
 use crate::domain::address::Address;
 

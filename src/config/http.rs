@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::problem::Wrong;
-use super::reader::{Table, Value};
-use super::value::FromToml;
+use super::table::Table;
+use super::value::{FromToml, Value};
 
 /// For this machine only: the answers need no login.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);

@@ -8,9 +8,9 @@ use secrecy::ExposeSecret;
 
 use super::database_url::{DatabaseUrl, DatabaseUrlError};
 use super::problem::Wrong;
-use super::reader::{Table, Value};
 use super::secret::{SecretError, SecretRef};
-use super::value::{FromToml, Percent};
+use super::table::Table;
+use super::value::{FromToml, Percent, Value};
 use crate::domain::campaign::GuardLimits;
 
 /// The columns of an inventory, in the order of docs/inventory.md.
@@ -118,10 +118,7 @@ impl InventoryUrl {
 
 /// Reads the table and the guard's limits, which stand in it too.
 pub(super) fn read(root: &Table<'_>) -> Option<(Inventory, GuardLimits)> {
-    let Some(table) = root.table("inventory") else {
-        root.lacks("inventory", "`kind` and what that kind needs");
-        return None;
-    };
+    let table = root.require_table("inventory", "`kind` and what that kind needs")?;
     let kind = table.require("kind", "\"csv\"");
     let source = source(&table, kind);
     let columns = table.table("columns").map(|columns| renamed(columns)).unwrap_or_default();
@@ -190,10 +187,10 @@ impl FromToml for Kind {
 
 impl FromToml for InventoryUrl {
     fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
-        if value.value.get_ref().is_table() {
+        if value.toml.get_ref().is_table() {
             SecretRef::from_toml(value).map(Self::Secret)
         } else {
-            value.database_url().map(Self::Given)
+            DatabaseUrl::from_toml(value).map(Self::Given)
         }
     }
 }

@@ -3,8 +3,8 @@
 use chrono_tz::Tz;
 
 use super::problem::{Kind, Wrong};
-use super::reader::{Table, Value};
-use super::value::FromToml;
+use super::table::Table;
+use super::value::{FromToml, Value};
 use crate::schedule::Schedule;
 
 /// A named run.

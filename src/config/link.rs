@@ -1,7 +1,7 @@
 //! `[link]`: what signs the links in messages.
 
-use super::reader::Table;
 use super::secret::SecretRef;
+use super::table::Table;
 
 #[derive(Clone, Debug)]
 pub struct Link {

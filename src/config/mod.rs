@@ -1,11 +1,12 @@
 //! jobs.toml: read once, checked whole, and from then on plain types.
 //!
 //! One file per table. All problems of a file are found in one reading, each with its place
-//! and with what to write instead (`problem`); `reader` and `value` are how that is done.
+//! and with what to write instead (`problem`); `reading`, `table` and `value` are how that is done.
 //! Secrets are references that are resolved when a step needs them (`secret`).
 
 mod app;
 mod campaign;
+mod channels;
 mod database;
 mod database_url;
 mod email;
@@ -16,12 +17,13 @@ mod link;
 mod nearest;
 mod problem;
 mod prompts;
-mod reader;
+mod reading;
 mod removal;
 mod retention;
 mod scopes;
 mod secret;
 mod stages;
+mod table;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -50,7 +52,8 @@ pub use web::LinkAddress;
 pub use webhooks::Webhook;
 pub use xero::Xero;
 
-use reader::{Reading, Table};
+use reading::Reading;
+use table::Table;
 
 /// The jobs.toml that this build was made with: the example, and the reference of all keys.
 pub const BUILTIN: &str = include_str!("../../jobs.toml");
@@ -134,7 +137,7 @@ impl Config {
         let link = Link::read(root);
         let email = Email::read(root);
         let webhooks = Webhook::read_all(root);
-        let means = stages::Means {
+        let means = channels::Means {
             webhooks: webhooks.as_deref(),
             lacks_email: prompts.enabled && !root.has("email"),
         };

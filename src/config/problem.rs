@@ -177,6 +177,8 @@ fn blot(text: &str, spans: &[Range<usize>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     fn found(span: Range<usize>) -> Found {
@@ -214,7 +216,7 @@ mod tests {
     #[test]
     fn secrets_are_blotted_out_and_nothing_moves() {
         let text = "password = \"häns\" x\n";
-        let errors = ConfigErrors::new("j", text, vec![found(19..20)], &[12..17]);
+        let errors = ConfigErrors::new("j", text, vec![found(19..20)], slice::from_ref(&(12..17)));
         let shown = errors.to_string();
         assert!(shown.contains("password = \"*****\" x"), "{shown}");
         assert!(!shown.contains("häns"), "{shown}");

@@ -1,8 +1,8 @@
 //! `[prompts]`: what goes out at most.
 
 use super::problem::Wrong;
-use super::reader::{Table, Value};
-use super::value::FromToml;
+use super::table::Table;
+use super::value::{FromToml, Value};
 use crate::domain::address::Address;
 use crate::domain::campaign::PromptPolicy;
 

@@ -3,8 +3,8 @@
 use toml::Spanned;
 
 use super::problem::{Kind, Wrong};
-use super::reader::{Table, Value};
-use super::value::{Days, FromToml, Percent};
+use super::table::Table;
+use super::value::{Days, FromToml, Percent, Value};
 use crate::domain::campaign::{Approval, PerPerson, RemovalPolicy, Stage};
 use crate::domain::class::Class;
 
@@ -74,7 +74,8 @@ fn enough_stages(table: &Table<'_>, min_prompts: Option<&Spanned<u32>>, stages: 
 /// if the final notice's day is farther from it.
 fn enough_notice(table: &Table<'_>, min_notice: Option<&Spanned<Days>>, stages: &[Stage]) {
     let days_left = final_stage(stages).map(|stage| -stage.day.offset());
-    if let (Some(notice), Some(days_left)) = (min_notice, days_left)
+    // A final stage from the deadline on is reported as that.
+    if let (Some(notice), Some(days_left)) = (min_notice, days_left.filter(|days| *days > 0))
         && i64::from(notice.get_ref().0) >= days_left
     {
         let message = format!(
@@ -100,13 +101,10 @@ fn approvers(table: &Table<'_>, enabled: bool, approval: Approval) -> Vec<String
         && names.len() < needed
         && (enabled || !names.is_empty())
     {
-        let found = names.len();
         let message =
-            format!("`approval` asks for {needed} people to sign, and `approvers` names {found}");
-        value.wrong(Wrong::new(
-            message,
-            "write the names of different people, or another `approval`",
-        ));
+            format!("`approvers` names {}, and `approval` asks for {needed}", names.len());
+        let help = "write the names of different people, or another `approval`";
+        value.wrong(Wrong::new(message, help));
     }
     names
 }

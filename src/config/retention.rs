@@ -1,6 +1,6 @@
 //! `[retention]`: how long people's data is kept.
 
-use super::reader::Table;
+use super::table::Table;
 use super::value::Days;
 
 /// A year for questions about what was sent and removed.

@@ -4,7 +4,7 @@
 use toml::Spanned;
 
 use super::problem::{Kind, Wrong};
-use super::reader::Table;
+use super::table::Table;
 use crate::domain::scopes::{Scope, ScopeSet, Status, catalogue, meant};
 
 /// Reads the list; `None` when something is wrong with it.

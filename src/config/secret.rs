@@ -10,8 +10,7 @@ use secrecy::SecretString;
 use toml::de::DeValue;
 
 use super::problem::Wrong;
-use super::reader::Value;
-use super::value::FromToml;
+use super::value::{FromToml, Value};
 
 /// Larger than any key, password or address; a reference to a device must not fill memory.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -102,7 +101,7 @@ impl fmt::Display for SecretRef {
 
 impl FromToml for SecretRef {
     fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
-        if let DeValue::Table(values) = value.value.get_ref()
+        if let DeValue::Table(values) = value.toml.get_ref()
             && let Some((key, place)) = values.iter().next()
             && let (1, DeValue::String(place)) = (values.len(), place.get_ref())
             && !place.trim().is_empty()

@@ -1,22 +1,62 @@
 //! Single values: how each type is read, and what a reader is told who wrote another.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use chrono::NaiveDate;
 use chrono_tz::{TZ_VARIANTS, Tz};
+use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
 use toml::value::{Date, Datetime};
 
 use super::nearest::nearest;
-use super::problem::Wrong;
-use super::reader::Value;
+use super::problem::{Kind, Wrong};
+use super::reading::Reading;
 
 /// A type that a value of jobs.toml can have.
 pub(super) trait FromToml: Sized {
     fn from_toml(value: Value<'_>) -> Result<Self, Wrong>;
 }
 
+/// A value with its key.
+#[derive(Clone, Copy)]
+pub(super) struct Value<'a> {
+    pub key: &'a str,
+    /// It is one of the key's list.
+    pub is_entry: bool,
+    pub toml: &'a Spanned<DeValue<'a>>,
+    pub reading: &'a Reading<'a>,
+}
+
 impl<'a> Value<'a> {
+    pub fn span(&self) -> Range<usize> {
+        self.toml.span()
+    }
+
+    /// As it is written.
+    pub fn source(&self) -> &'a str {
+        self.reading.written(self.span())
+    }
+
+    /// How many entries its list has.
+    pub fn len(&self) -> Option<usize> {
+        self.toml.get_ref().as_array().map(|entries| entries.len())
+    }
+
+    pub fn wrong(&self, wrong: Wrong) {
+        self.reading.report(self.span(), Kind::Wrong, wrong);
+    }
+
+    /// Its type's value, or a report.
+    pub fn read<T: FromToml>(self) -> Option<Spanned<T>> {
+        match T::from_toml(self) {
+            Ok(value) => Some(Spanned::new(self.span(), value)),
+            Err(wrong) => {
+                self.wrong(wrong);
+                None
+            }
+        }
+    }
+
     /// As a message names it.
     pub fn label(&self) -> String {
         if self.is_entry {
@@ -37,8 +77,8 @@ impl<'a> Value<'a> {
 
     /// Its text, which no string of jobs.toml leaves empty.
     pub fn text(&self) -> Result<&'a str, Wrong> {
-        let DeValue::String(text) = self.value.get_ref() else {
-            let help = match self.value.get_ref() {
+        let DeValue::String(text) = self.toml.get_ref() else {
+            let help = match self.toml.get_ref() {
                 DeValue::Array(_) | DeValue::Table(_) => self.write("\"…\""),
                 _ => format!("put it in quotes: {}", self.write(&format!("\"{}\"", self.source()))),
             };
@@ -72,7 +112,7 @@ impl<'a> Value<'a> {
 
     /// A whole number within limits.
     pub fn whole<T: TryFrom<i128>>(&self, range: RangeInclusive<i128>) -> Result<T, Wrong> {
-        let DeValue::Integer(written) = self.value.get_ref() else {
+        let DeValue::Integer(written) = self.toml.get_ref() else {
             return Err(self.is_no_number("a whole number", &range.end().min(&100).to_string()));
         };
         let number = integer(written).filter(|number| range.contains(number));
@@ -92,7 +132,7 @@ impl<'a> Value<'a> {
 
     /// The date and time parts of a value that TOML calls a date.
     pub fn datetime(&self, example: &str) -> Result<&'a Datetime, Wrong> {
-        match self.value.get_ref() {
+        match self.toml.get_ref() {
             DeValue::Datetime(datetime) => Ok(datetime),
             DeValue::String(text) if text.parse::<Datetime>().is_ok() => {
                 Err(self.is_not("a date", format!("leave out the quotes: {}", self.write(text))))
@@ -102,7 +142,7 @@ impl<'a> Value<'a> {
     }
 
     pub fn is_no_list(&self) -> Wrong {
-        let help = match self.value.get_ref() {
+        let help = match self.toml.get_ref() {
             DeValue::Table(_) if !self.source().starts_with('{') => self.write("[…]"),
             _ => format!("put it in brackets: {}", self.write(&format!("[{}]", self.source()))),
         };
@@ -110,7 +150,7 @@ impl<'a> Value<'a> {
     }
 
     pub fn is_not(&self, expected: &str, help: String) -> Wrong {
-        let actual = match self.value.get_ref() {
+        let actual = match self.toml.get_ref() {
             DeValue::String(_) => "a text",
             DeValue::Integer(_) => "a whole number",
             DeValue::Float(_) => "a number with a fraction",
@@ -123,7 +163,7 @@ impl<'a> Value<'a> {
     }
 
     fn is_no_number(&self, expected: &str, example: &str) -> Wrong {
-        let help = match self.value.get_ref() {
+        let help = match self.toml.get_ref() {
             DeValue::String(text) if text.parse::<f64>().is_ok() => {
                 format!("leave out the quotes: {}", self.write(text))
             }
@@ -150,7 +190,7 @@ impl FromToml for String {
 
 impl FromToml for bool {
     fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
-        match value.value.get_ref() {
+        match value.toml.get_ref() {
             DeValue::Boolean(yes) => Ok(*yes),
             DeValue::String(text) if matches!(text.as_ref(), "true" | "false") => Err(value
                 .is_not("true or false", format!("leave out the quotes: {}", value.write(text)))),
@@ -186,7 +226,7 @@ pub(super) struct Percent(pub f64);
 
 impl FromToml for Percent {
     fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
-        let number: f64 = match value.value.get_ref() {
+        let number: f64 = match value.toml.get_ref() {
             // As floats, so that a number beyond any integer type is too large, not no number.
             DeValue::Integer(written) => {
                 integer(written).map_or(f64::INFINITY, |number| number as f64)

@@ -3,8 +3,7 @@
 use url::{Host, Url};
 
 use super::problem::Wrong;
-use super::reader::Value;
-use super::value::FromToml;
+use super::value::{FromToml, Value};
 
 /// An address that may be sent something confidential: `https`, or `http` to this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

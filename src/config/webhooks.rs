@@ -3,8 +3,8 @@
 use url::Url;
 
 use super::problem::{Kind, Wrong};
-use super::reader::Table;
 use super::secret::SecretRef;
+use super::table::Table;
 use super::web::SafeUrl;
 
 #[derive(Clone, Debug)]

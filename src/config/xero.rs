@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::reader::Table;
+use super::table::Table;
 use super::web::SafeUrl;
 
 /// Nothing is published for these calls, so the limit of a tenant (docs/xero.md, "Limits").

@@ -129,8 +129,8 @@ fn what_is_wrong_with_the_smaller_tables_is_said_with_its_place() {
             piece: "[inventory]",
             replacement: "[database]\nurl = \"mysql://u@h/d\"\n[inventory]",
             at: "\"mysql",
-            message: "not hold the state",
-            help: "`postgres://`",
+            message: "not hold the worker's state",
+            help: "`postgres://user@host/name`",
         },
         Broken {
             piece: "[inventory]",

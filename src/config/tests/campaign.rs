@@ -1,12 +1,10 @@
-//! `[campaign]`: scopes, deadline, working time and stages.
+//! `[campaign]`: scopes, deadline and working time.
 
 use chrono::Weekday;
 
 use super::{Broken, assert_each_is_reported, good, parse, with};
-use crate::domain::campaign::{Channel, StageDay};
 
 const SCOPES: &str = "[\"offline_access\", \"accounting.invoices\"]";
-const INVITATION: &str = "name = \"invitation\"\ndays_before = 120";
 
 #[test]
 fn required_scopes_that_would_break_the_consent_are_refused() {
@@ -161,108 +159,6 @@ fn what_is_wrong_with_working_time_and_deadline_is_said_with_its_place() {
 }
 
 #[test]
-fn what_is_wrong_with_a_stage_is_said_with_its_place() {
-    assert_each_is_reported(&[
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"final\"\ndays_before = 120",
-            at: "\"final\"\ndays_before = 60",
-            message: "a second stage is called \"final\"",
-            help: "a name of its own",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"\ndays_before = 0060",
-            at: "0060",
-            message: "leading zero",
-            help: "numbers",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"\ndays_before = 60",
-            at: "60\nfinal = true",
-            message: "\"final\" and \"invitation\" fall on one day",
-            help: "a day of its own",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"\ndays_before = 120\ndays_after = 1",
-            at: "days_after",
-            message: "either before or after the deadline",
-            help: "take out",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"",
-            at: "[[campaign.stages]]\nname = \"invitation\"",
-            message: "`days_before` or `days_after` is missing",
-            help: "write `days_before = 60`",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"\ndays_before = 120\nfinal = true",
-            at: "true\n\n[prompts]",
-            message: "\"final\" and \"invitation\" are both final",
-            help: "at one stage only",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"\ndays_before = 120\nchannels = [\"email\", \"webhook:prodcut\"]",
-            at: "\"webhook:prodcut\"",
-            message: "no [[webhooks]] is called \"prodcut\"",
-            help: "write `\"webhook:product\"`",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"\ndays_before = 120\nchannels = [\"sms\"]",
-            at: "\"sms\"",
-            message: "is \"sms\", which is no channel",
-            help: "\"email\", \"file\", or \"webhook:\"",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"\ndays_before = 120\nchannels = []",
-            at: "[]",
-            message: "`channels` is empty",
-            help: "take the stage out",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"\ndays_before = 120\nchannels = [\"file\", \"file\"]",
-            at: "\"file\"]",
-            message: "stands twice",
-            help: "once",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"\ndays_before = 120\ntemplate = \"../../etc/passwd\"",
-            at: "\"../../etc/passwd\"",
-            message: "`template` is a name, not a path",
-            help: "template = \"invitation\"",
-        },
-        Broken {
-            piece: INVITATION,
-            replacement: "name = \"invitation\"\ndays_before = 99999999",
-            at: "99999999",
-            message: "outside 0 to 3660",
-            help: "from 0 to 3660",
-        },
-    ]);
-}
-
-#[test]
-fn a_campaign_without_stages_is_refused() {
-    let stages = "\n[[campaign.stages]]\nname = \"invitation\"\ndays_before = 120\n\n[[campaign.stages]]\nname = \"final\"\ndays_before = 60\nfinal = true\n";
-    assert_each_is_reported(&[Broken {
-        piece: stages,
-        replacement: "",
-        at: "[campaign]",
-        message: "[campaign] has no stages",
-        help: "write `[[campaign.stages]]`",
-    }]);
-}
-
-#[test]
 fn a_day_means_its_start_in_auckland_whatever_the_campaigns_zone_is() {
     for (written, instant) in [
         ("", "2027-09-12T12:00:00+00:00"),
@@ -274,21 +170,6 @@ fn a_day_means_its_start_in_auckland_whatever_the_campaigns_zone_is() {
         let config = parse(&with("[campaign]", &format!("[campaign]\n{written}"))).unwrap();
         assert_eq!(config.campaign.deadline.to_rfc3339(), instant, "{written}");
     }
-}
-
-#[test]
-fn stages_stand_in_the_order_of_their_days_with_their_defaults() {
-    let text = with(
-        INVITATION,
-        "name = \"after\"\ndays_after = 1\nchannels = [\"webhook:product\", \"file\"]",
-    )
-    .replace("min_prompts = 2", "min_prompts = 1");
-    let stages = parse(&text).unwrap().campaign.stages;
-    let days: Vec<StageDay> = stages.iter().map(|stage| stage.day).collect();
-    assert_eq!(days, [StageDay::Before(60), StageDay::After(1)]);
-    assert_eq!((stages[0].template.as_str(), stages[0].is_final), ("final", true));
-    assert_eq!(stages[0].channels, [Channel::Email]);
-    assert_eq!(stages[1].channels, [Channel::Webhook("product".to_owned()), Channel::File]);
 }
 
 #[test]

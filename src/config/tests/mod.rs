@@ -8,6 +8,7 @@ mod jobs;
 mod messages;
 mod reference;
 mod removal;
+mod stages;
 mod syntax;
 mod whole;
 

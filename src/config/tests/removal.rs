@@ -80,14 +80,14 @@ fn what_is_wrong_with_removal_is_said_with_its_place() {
             piece: "approvers = [\"alice\"]",
             replacement: "approval = \"two\"\napprovers = [\"alice\", \"alice\"]",
             at: "[\"alice\", \"alice\"]",
-            message: "asks for 2 people to sign, and `approvers` names 1",
+            message: "`approvers` names 1, and `approval` asks for 2",
             help: "different people",
         },
         Broken {
             piece: "approvers = [\"alice\"]",
             replacement: "approvers = []",
             at: "[]",
-            message: "asks for 1 people to sign, and `approvers` names 0",
+            message: "`approvers` names 0, and `approval` asks for 1",
             help: "another `approval`",
         },
         Broken {
@@ -116,12 +116,12 @@ fn what_is_wrong_with_removal_is_said_with_its_place() {
 
 #[test]
 fn a_final_stage_from_the_deadline_on_is_refused() {
-    let text = with("days_before = 60\nfinal = true", "days_after = 1\nfinal = true");
+    let text = with("days_before = 60\nfinal = true", "days_after = 1\nfinal = true")
+        .replace("min_prompts = 2", "min_prompts = 1");
     let errors = parse(&text).unwrap_err();
-    let messages: Vec<&str> =
-        errors.problems().iter().map(|problem| problem.message.as_str()).collect();
-    assert!(messages[0].contains("\"final\" is final and not before the deadline"), "{errors}");
-    assert!(errors.problems()[0].help.contains("`days_before` of 1 or more"), "{errors}");
+    let [problem] = errors.problems() else { panic!("{errors}") };
+    assert!(problem.message.contains("\"final\" is final and not before the deadline"), "{errors}");
+    assert!(problem.help.contains("`days_before` of 1 or more"), "{errors}");
 }
 
 #[test]

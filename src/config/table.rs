@@ -1,87 +1,16 @@
-//! Reading TOML into types without stopping at the first problem: tables that remember
-//! which keys were asked for, and values that become types or problems.
+//! Tables that remember which keys were asked for, so that reading goes on after a problem
+//! and ends with the keys that nobody knows.
 
 use std::cell::RefCell;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
-use super::problem::{ConfigErrors, Found, Kind, Wrong};
-use super::value::FromToml;
-
-/// One text being read, and what was found wrong so far.
-pub(super) struct Reading<'a> {
-    text: &'a str,
-    base: Option<&'a Path>,
-    /// What a table that is not there reads as.
-    empty: DeTable<'a>,
-    found: RefCell<Vec<Found>>,
-    secrets: RefCell<Vec<Range<usize>>>,
-}
-
-impl<'a> Reading<'a> {
-    pub fn new(text: &'a str, base: Option<&'a Path>) -> Self {
-        Self {
-            text,
-            base,
-            empty: DeTable::new(),
-            found: RefCell::default(),
-            secrets: RefCell::default(),
-        }
-    }
-
-    pub fn report(&self, span: Range<usize>, kind: Kind, wrong: Wrong) {
-        self.found.borrow_mut().push(Found { span, kind, wrong });
-    }
-
-    /// Reports that the text is no TOML. Of such a line only its key is sure to be no secret.
-    pub fn report_syntax(&self, error: &toml::de::Error) {
-        let end = self.text.trim_end().len();
-        let span = error.span().unwrap_or(end..end);
-        let at = self.text.floor_char_boundary(span.start);
-        let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let line = self.text[start..].lines().next().unwrap_or_default();
-        let is_key = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | '\t');
-        let key = line.find(|c| !is_key(c)).unwrap_or(line.len());
-        if may_be_secret(&line[..key], &line[key..]) {
-            self.conceal(start + key..start + line.len());
-        }
-        let wrong = Wrong::new(error.message(), syntax_help(error.message()));
-        self.report(span, Kind::Syntax, wrong);
-    }
-
-    /// Blots a span out of what is shown.
-    pub fn conceal(&self, span: Range<usize>) {
-        self.secrets.borrow_mut().push(span);
-    }
-
-    pub fn has_problems(&self) -> bool {
-        !self.found.borrow().is_empty()
-    }
-
-    /// The directory that relative paths start from; none for the current one.
-    pub fn base(&self) -> Option<&'a Path> {
-        self.base
-    }
-
-    /// A path as the file means it.
-    pub fn resolve(&self, path: &str) -> PathBuf {
-        resolve(self.base, path)
-    }
-
-    pub fn into_errors(self, origin: &str) -> ConfigErrors {
-        ConfigErrors::new(origin, self.text, self.found.into_inner(), &self.secrets.into_inner())
-    }
-}
-
-/// A path that is relative to a directory, made absolute where the system allows it.
-pub(super) fn resolve(base: Option<&Path>, path: impl AsRef<Path>) -> PathBuf {
-    let joined = base.map_or_else(|| path.as_ref().to_owned(), |base| base.join(path.as_ref()));
-    std::path::absolute(&joined).unwrap_or(joined)
-}
+use super::problem::{Kind, Wrong};
+use super::reading::{Reading, may_be_secret};
+use super::value::{FromToml, Value};
 
 /// A table, and the keys that its reader asked for.
 pub(super) struct Table<'a> {
@@ -98,8 +27,7 @@ pub(super) struct Table<'a> {
 
 impl<'a> Table<'a> {
     pub fn root(reading: &'a Reading<'a>, values: &'a DeTable<'a>) -> Self {
-        let end = reading.text.trim_end().len();
-        Self::new(String::new(), end..end, values, reading)
+        Self::new(String::new(), reading.end(), values, reading)
     }
 
     pub fn new(
@@ -127,9 +55,12 @@ impl<'a> Table<'a> {
     }
 
     pub fn value(&self, key: &'static str) -> Option<Value<'a>> {
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
         let (_, value) = self.values.get_key_value(key)?;
-        Some(Value { key, is_entry: false, value, reading: self.reading })
+        Some(Value { key, is_entry: false, toml: value, reading: self.reading })
     }
 
     /// What a key says; a wrong value is reported.
@@ -173,11 +104,12 @@ impl<'a> Table<'a> {
     /// A list with each entry read for itself; wrong entries are reported and left out.
     pub fn list<T: FromToml>(&self, key: &'static str) -> Option<Vec<Spanned<T>>> {
         let value = self.value(key)?;
-        let DeValue::Array(entries) = value.value.get_ref() else {
+        let DeValue::Array(entries) = value.toml.get_ref() else {
             value.wrong(value.is_no_list());
             return None;
         };
-        let entry = |value| Value { key, is_entry: true, value, reading: self.reading }.read();
+        let entry =
+            |value| Value { key, is_entry: true, toml: value, reading: self.reading }.read();
         Some(entries.iter().filter_map(entry).collect())
     }
 
@@ -189,7 +121,7 @@ impl<'a> Table<'a> {
     /// A table that may be left out.
     pub fn section(&self, key: &'static str) -> Table<'a> {
         let absent =
-            || Self::new(String::new(), self.span.clone(), &self.reading.empty, self.reading);
+            || Self::new(String::new(), self.span.clone(), self.reading.empty(), self.reading);
         self.table(key).unwrap_or_else(absent)
     }
 
@@ -197,7 +129,7 @@ impl<'a> Table<'a> {
     pub fn table(&self, key: &'static str) -> Option<Table<'a>> {
         let value = self.value(key)?;
         let path = self.path(key);
-        match value.value.get_ref() {
+        match value.toml.get_ref() {
             DeValue::Table(values) => {
                 Some(Self::new(format!("[{path}]"), value.span(), values, self.reading))
             }
@@ -221,7 +153,7 @@ impl<'a> Table<'a> {
                 format!("write `[[{path}]]`, in double brackets, above each of them"),
             )
         };
-        let DeValue::Array(entries) = value.value.get_ref() else {
+        let DeValue::Array(entries) = value.toml.get_ref() else {
             value.wrong(again());
             return None;
         };
@@ -252,12 +184,14 @@ impl<'a> Table<'a> {
         self.reading.report(self.span.clone(), Kind::Absent, Wrong::new(message, help));
     }
 
-    /// Reports a table that must be there, unless it is and cannot be read.
-    pub fn lacks(&self, key: &str, content: &str) {
+    /// A table that must be there, with what it must hold.
+    pub fn require_table(&self, key: &'static str, content: &str) -> Option<Table<'a>> {
         if !self.has(key) {
             let help = format!("write `[{key}]`, and below it {content}");
-            self.absent(format!("the table [{key}] is missing"), help);
+            let wrong = Wrong::new(format!("the table [{key}] is missing"), help);
+            self.missing.borrow_mut().push((key, wrong));
         }
+        self.table(key)
     }
 
     /// Reports a key that is there and does not go with the rest.
@@ -284,8 +218,7 @@ impl<'a> Table<'a> {
             }
             let meant = nearest(text, asked.iter().copied());
             missing.retain(|(key, _)| Some(*key) != meant);
-            let written = self.reading.text.get(value.span()).unwrap_or_default();
-            if may_be_secret(text, written) {
+            if may_be_secret(text, self.reading.written(value.span())) {
                 self.reading.conceal(value.span());
             }
             let is_table = value.get_ref().is_table() || value.get_ref().is_array();
@@ -315,74 +248,5 @@ impl<'a> Table<'a> {
             "" => key.to_owned(),
             above => format!("{above}.{key}"),
         }
-    }
-}
-
-/// What stands behind a misspelt or broken key may be what its right spelling would refuse
-/// to be shown.
-fn may_be_secret(key: &str, value: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    let is_address_with_login = value.contains("://") && value.contains('@');
-    is_address_with_login
-        || ["secret", "pass", "token", "key"].iter().any(|part| key.contains(part))
-        || nearest(&key, ["password", "client_secret", "secrets"].into_iter()).is_some()
-}
-
-/// A value with its key.
-#[derive(Clone, Copy)]
-pub(super) struct Value<'a> {
-    pub key: &'a str,
-    /// It is one of the key's list.
-    pub is_entry: bool,
-    pub value: &'a Spanned<DeValue<'a>>,
-    pub reading: &'a Reading<'a>,
-}
-
-impl<'a> Value<'a> {
-    pub fn span(&self) -> Range<usize> {
-        self.value.span()
-    }
-
-    /// As it is written.
-    pub fn source(&self) -> &'a str {
-        self.reading.text.get(self.span()).unwrap_or_default()
-    }
-
-    /// How many entries its list has.
-    pub fn len(&self) -> Option<usize> {
-        self.value.get_ref().as_array().map(|entries| entries.len())
-    }
-
-    pub fn wrong(&self, wrong: Wrong) {
-        self.reading.report(self.span(), Kind::Wrong, wrong);
-    }
-
-    /// Its type's value, or a report.
-    pub fn read<T: FromToml>(self) -> Option<Spanned<T>> {
-        match T::from_toml(self) {
-            Ok(value) => Some(Spanned::new(self.span(), value)),
-            Err(wrong) => {
-                self.wrong(wrong);
-                None
-            }
-        }
-    }
-}
-
-/// What to write where the text is no TOML, by the parser's words for it.
-fn syntax_help(message: &str) -> &'static str {
-    let about = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if about(&["duplicate key"]) {
-        "keep one of the two; tables that repeat are written with double brackets, as `[[jobs]]`"
-    } else if about(&["array", "inline table", "comma"]) {
-        "close every bracket, here or above: a list as `[\"email\", \"file\"]`, a reference as `{ env = \"NAME\" }`"
-    } else if about(&["date", "time"]) {
-        "write a day as `2027-09-13`, a time as `2027-09-13T00:00:00+12:00`"
-    } else if about(&["string"]) {
-        "put text into double quotes that open and close on one line: `name = \"Acme Books\"`"
-    } else if about(&["table"]) {
-        "write `[app]` for a table, `[[jobs]]` for one of several"
-    } else {
-        "write one `key = value` to a line: text in double quotes, dates and numbers without"
     }
 }
