@@ -138,7 +138,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         event.record(&mut own);
         let message = own.0.shift_remove("message").unwrap_or_else(|| "".into());
         let mut fields = Map::new();
-        for span in context.event_scope(event).into_iter().flatten().collect::<Vec<_>>().iter().rev() {
+        for span in
+            context.event_scope(event).into_iter().flatten().collect::<Vec<_>>().iter().rev()
+        {
             if let Some(outer) = span.extensions().get::<Fields>() {
                 fields.extend(outer.0.clone());
             }

@@ -45,9 +45,16 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             writeln!(out, "{}", serde_json::json!({"digest": digest, "stopped_at": stopped_at}))?;
         }
         Format::Text => {
-            writeln!(out, "The next scan with exactly this effect passes once, by {}.", arguments.by)?;
+            writeln!(
+                out,
+                "The next scan with exactly this effect passes once, by {}.",
+                arguments.by
+            )?;
             if stopped_at.is_none() {
-                writeln!(out, "No scan with this digest was stopped here so far (a dry run leaves no trace).")?;
+                writeln!(
+                    out,
+                    "No scan with this digest was stopped here so far (a dry run leaves no trace)."
+                )?;
             }
         }
     }

@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
+use rand::Rng;
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
-use rand::Rng;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigErrors, DatabaseUrl, Origin};
@@ -76,9 +76,7 @@ impl Context {
     /// ./jobs.toml.
     pub(super) fn configured(&self) -> Result<Configured, Trouble> {
         let (mut config, is_builtin) = match self.config.as_deref() {
-            Some(name) if name == "builtin" => {
-                (Config::builtin().map_err(Trouble::Config)?, true)
-            }
+            Some(name) if name == "builtin" => (Config::builtin().map_err(Trouble::Config)?, true),
             Some(name) => (read(Path::new(name))?, false),
             None if Path::new("jobs.toml").exists() => (read(Path::new("jobs.toml"))?, false),
             None => {
@@ -91,7 +89,7 @@ impl Context {
         };
         if let Some(url) = environment("WORKER_DATABASE_URL") {
             let url = url.to_string_lossy();
-            config.database.url = DatabaseUrl::parse(&url, None).map_err(|error| {
+            config.database.url = DatabaseUrl::parse_state(&url, None).map_err(|error| {
                 Trouble::Usage(format!("WORKER_DATABASE_URL: {error}"), error.remedy().to_owned())
             })?;
         }
@@ -168,7 +166,11 @@ fn read(path: &Path) -> Result<Config, Trouble> {
         )
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
         Trouble::Usage(
             format!("the configuration {} is not UTF-8 from line {line} on", path.display()),
             "save it as UTF-8".to_owned(),

@@ -25,11 +25,15 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     store.close().await;
     let mut out = io::stdout().lock();
     match arguments.format {
-        Format::Json => writeln!(out, "{}", serde_json::json!({"before": before, "after": SCHEMA_VERSION}))?,
+        Format::Json => {
+            writeln!(out, "{}", serde_json::json!({"before": before, "after": SCHEMA_VERSION}))?
+        }
         Format::Text if before == SCHEMA_VERSION => {
             writeln!(out, "The schema is up to date: version {SCHEMA_VERSION}.")?;
         }
-        Format::Text => writeln!(out, "Migrated the schema from version {before} to {SCHEMA_VERSION}.")?,
+        Format::Text => {
+            writeln!(out, "Migrated the schema from version {before} to {SCHEMA_VERSION}.")?
+        }
     }
     Ok(Exit::Done)
 }

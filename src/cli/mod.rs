@@ -23,8 +23,7 @@ use crate::clock::SystemClock;
 use crate::jobs::exit::Exit;
 use crate::telemetry::{self, LogFormat};
 
-use context::{Context, Trouble};
-use format::Format;
+use context::Context;
 
 /// Moves an app's Xero connections from broad to granular OAuth scopes: scans the stored
 /// connections, says who still has to consent again, and reports progress.

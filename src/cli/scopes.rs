@@ -2,8 +2,10 @@
 
 use std::io::{self, BufRead, BufWriter, Write};
 
+use super::context::{Context, Trouble};
 use super::format::Format;
 use crate::domain::scopes::{Explained, Scope, ScopeSet, catalogue};
+use crate::jobs::exit::Exit;
 
 mod text;
 
@@ -12,6 +14,41 @@ mod text;
 const LONGEST_LINE: usize = 1 << 20;
 
 const LINE_TOO_LONG: &str = "longer than 1 MiB, not read";
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// The catalogue: every scope, what becomes of it, and what it covers
+    List {
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// What a scope text means: its class, what is missing, and what was probably meant
+    Explain {
+        /// The text, as one argument or several; `-` reads one text a line from standard input
+        #[arg(required = true, value_name = "SCOPE")]
+        scopes: Vec<String>,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+}
+
+/// `worker scopes`
+pub(super) fn run(context: &Context, command: Command) -> Result<Exit, Trouble> {
+    let mut out = io::stdout().lock();
+    match command {
+        Command::List { format } => list(format, &mut out)?,
+        Command::Explain { scopes, format } => {
+            let configured = context.configured_if_any()?;
+            let required = configured.map(|configured| configured.config.campaign.required);
+            if scopes == ["-"] {
+                explain_lines(&mut io::stdin().lock(), required, format, &mut out)?;
+            } else {
+                explain_words(&scopes, required, format, &mut out)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
 
 /// Prints the catalogue.
 ///

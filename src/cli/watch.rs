@@ -77,7 +77,8 @@ fn new_bar(step: &'static str, total: Option<u64>) -> ProgressBar {
         Some(_) => "{prefix:>18} [{bar:32}] {percent:>3}%  {elapsed} gone, {eta} left",
         None => "{prefix:>18} {spinner} {human_pos}  {elapsed} gone",
     };
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.with_style(style).with_prefix(step)
 }
 

@@ -76,7 +76,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "jo", "jo@", "@example.com", "a@b@c.com", "jo@localhost", "n/a", "a b@c.com"] {
+        for text in
+            ["", "jo", "jo@", "@example.com", "a@b@c.com", "jo@localhost", "n/a", "a b@c.com"]
+        {
             assert_eq!(text.parse::<Address>().map(|a| a.key), Err(NoAddress), "{text:?}");
         }
     }

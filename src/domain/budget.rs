@@ -134,7 +134,10 @@ mod tests {
         let used = Used { today: 4, days: 1 };
         assert_eq!(taken(Budget::of_prompts(&policy(99, &[2, 5]), used)), (1, vec![Code::Ramp]));
         let later = Used { today: 4, days: 2 };
-        assert_eq!(taken(Budget::of_prompts(&policy(99, &[2, 5]), later)), (6, vec![Code::MaxPerDay]));
+        assert_eq!(
+            taken(Budget::of_prompts(&policy(99, &[2, 5]), later)),
+            (6, vec![Code::MaxPerDay])
+        );
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub fn instant(zone: Tz, wall: NaiveDateTime) -> DateTime<Utc> {
             // No zone skips more than a day; the offset before the gap still holds there.
             let earlier = wall - TimeDelta::days(1);
             let offset = zone.offset_from_utc_datetime(&earlier);
-            wall.and_utc() - TimeDelta::seconds(i64::from(chrono::Offset::fix(&offset).local_minus_utc()))
+            wall.and_utc()
+                - TimeDelta::seconds(i64::from(chrono::Offset::fix(&offset).local_minus_utc()))
         }
     }
 }
@@ -68,10 +69,11 @@ impl Campaign {
     #[must_use]
     pub fn due_stage(&self, now: DateTime<Utc>) -> Option<&Stage> {
         let current = self.stages.iter().rfind(|stage| self.opens(stage) <= now)?;
-        let missed_final = || {
-            self.stages.iter().find(|stage| stage.is_final && self.opens(stage) <= now)
-        };
-        if now < self.deadline { Some(missed_final().unwrap_or(current)) } else {
+        let missed_final =
+            || self.stages.iter().find(|stage| stage.is_final && self.opens(stage) <= now);
+        if now < self.deadline {
+            Some(missed_final().unwrap_or(current))
+        } else {
             // Nothing is left to announce: only what is meant for afterwards still goes out.
             (current.day.offset() >= 0).then_some(current)
         }

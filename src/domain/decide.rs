@@ -289,7 +289,8 @@ impl<'a> Rules<'a> {
         ];
         reasons.extend(facts.into_iter().filter(|(holds, _)| *holds).map(|(_, code)| code.into()));
         if told.stages < wanted {
-            let text = format!("everyone responsible was told at {} of {wanted} stages", told.stages);
+            let text =
+                format!("everyone responsible was told at {} of {wanted} stages", told.stages);
             reasons.push(Code::TooFewPrompts.because(text));
         }
         if told.promise.is_none() {

@@ -116,10 +116,7 @@ mod tests {
 
     #[test]
     fn readings_that_neither_time_nor_containment_settles_are_disputed() {
-        assert_eq!(
-            settle(&[text(set(BROAD), None), text(set(GRANULAR), None)]),
-            Settled::Disputed
-        );
+        assert_eq!(settle(&[text(set(BROAD), None), text(set(GRANULAR), None)]), Settled::Disputed);
         assert_eq!(
             settle(&[text(set(BROAD), Some(3)), text(set(GRANULAR), None)]),
             Settled::Disputed

@@ -122,6 +122,14 @@ impl Unsettled {
         }
     }
 
+    /// The reason that a stored word stands for.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::NoEvidence, Self::EvidenceDiffers, Self::UserDisagrees, Self::OtherClient]
+            .into_iter()
+            .find(|reason| reason.as_str() == word)
+    }
+
     /// What it means, for people.
     #[must_use]
     pub fn text(self) -> &'static str {
@@ -130,7 +138,9 @@ impl Unsettled {
             Self::EvidenceDiffers => {
                 "stored scopes differ, and neither a date nor containment tells which are right"
             }
-            Self::UserDisagrees => "the column xero_user_id and a stored token name different people",
+            Self::UserDisagrees => {
+                "the column xero_user_id and a stored token name different people"
+            }
             Self::OtherClient => "a stored token was issued to another app (client_id)",
         }
     }

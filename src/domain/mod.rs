@@ -11,6 +11,7 @@ pub mod decide;
 pub mod evidence;
 pub mod grant;
 pub mod ids;
+pub mod next;
 pub mod reason;
 pub mod recipient;
 pub mod row;

@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn of_several_the_gravest_counts_whatever_their_order() {
-        let order = [Exit::Done, Exit::EffectFailed, Exit::Stopped, Exit::CouldNotRun, Exit::Configuration];
+        let order =
+            [Exit::Done, Exit::EffectFailed, Exit::Stopped, Exit::CouldNotRun, Exit::Configuration];
         assert_eq!(order.map(Exit::code), [0, 3, 4, 1, 2]);
         for (index, graver) in order.iter().enumerate() {
             for lighter in &order[..index] {

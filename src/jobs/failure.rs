@@ -28,10 +28,12 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Inventory(error) | Self::Scan(scan::Error::Inventory(error)) => match error.kind() {
-                ErrorKind::Unreadable => Exit::CouldNotRun,
-                ErrorKind::Configuration => Exit::Configuration,
-            },
+            Self::Inventory(error) | Self::Scan(scan::Error::Inventory(error)) => {
+                match error.kind() {
+                    ErrorKind::Unreadable => Exit::CouldNotRun,
+                    ErrorKind::Configuration => Exit::Configuration,
+                }
+            }
             Self::InventoryUrl(_) | Self::Column(_) => Exit::Configuration,
             Self::Scan(_) | Self::Store(_) | Self::Output(_) => Exit::CouldNotRun,
         }
@@ -42,7 +44,9 @@ impl Failure {
     pub fn remedy(&self) -> String {
         match self {
             Self::Inventory(error) | Self::Scan(scan::Error::Inventory(error)) => error.remedy(),
-            Self::Store(error) | Self::Scan(scan::Error::Store(error)) => error.remedy().to_string(),
+            Self::Store(error) | Self::Scan(scan::Error::Store(error)) => {
+                error.remedy().to_string()
+            }
             Self::Scan(scan::Error::Temporary(_)) => {
                 "make room in the temporary directory, or name another with TMPDIR".to_owned()
             }

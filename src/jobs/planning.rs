@@ -240,7 +240,8 @@ impl Planning<'_> {
         };
         encode(&record, &mut candidates.buffer)?;
         // Least used first; never used, as far as is known, before all others.
-        let used = candidate.last_used_at.map_or(0, |at| at.timestamp_micros().max(0).unsigned_abs() + 1);
+        let used =
+            candidate.last_used_at.map_or(0, |at| at.timestamp_micros().max(0).unsigned_abs() + 1);
         let key = u128::from(used) << 64 | candidate.connection.0.as_u128() >> 64;
         candidates.removals.push(key, &candidates.buffer)
     }

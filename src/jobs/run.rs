@@ -61,7 +61,12 @@ pub fn new_id(clock: &dyn Clock, random: &mut dyn Rng) -> Uuid {
 
 impl Setting<'_> {
     /// Runs a job. The progress event is its last log line, however it ends.
-    pub async fn run(&self, job: &Job, workplace: &Workplace, random: &mut (dyn Rng + Send)) -> Finished {
+    pub async fn run(
+        &self,
+        job: &Job,
+        workplace: &Workplace,
+        random: &mut (dyn Rng + Send),
+    ) -> Finished {
         let started = Instant::now();
         let run_id = new_id(self.clock, random);
         let span = tracing::info_span!("run", run_id = %run_id, job = job.name);
@@ -119,7 +124,9 @@ impl Setting<'_> {
             store.start_run(run_id, &job.name, self.clock.now()).await?;
         }
         let is_first = store.last_complete_scan().await?.is_none();
-        if job.steps.contains(&Step::Scan) && !self.scan(workplace, run_id, scan_id, finished).await? {
+        if job.steps.contains(&Step::Scan)
+            && !self.scan(workplace, run_id, scan_id, finished).await?
+        {
             return Ok(());
         }
         let Some(_) = store.last_complete_scan().await? else {
@@ -136,7 +143,12 @@ impl Setting<'_> {
         finished.progress.exempt = Some(exempt);
         finished.plan.blocked_by = blocked_by;
         for gate in &finished.plan.blocked_by {
-            tracing::info!(step = gate.step, code = gate.code.as_str(), "not carried out: {}", gate.text);
+            tracing::info!(
+                step = gate.step,
+                code = gate.code.as_str(),
+                "not carried out: {}",
+                gate.text
+            );
         }
         if !self.dry_run {
             finished.exit = finished.exit.and(unbuilt(&finished.plan));
@@ -280,7 +292,11 @@ impl Setting<'_> {
         gates
             .into_iter()
             .filter(|(step, holds, _)| *holds && job.steps.contains(step))
-            .map(|(step, _, code)| BlockedBy { step: step.as_str(), code, text: code.text().into() })
+            .map(|(step, _, code)| BlockedBy {
+                step: step.as_str(),
+                code,
+                text: code.text().into(),
+            })
             .collect()
     }
 }
@@ -303,9 +319,14 @@ pub async fn exemptions_in_force(
 fn unbuilt(plan: &Plan) -> Exit {
     let is_unbuilt = |step: Step, is_empty: bool| {
         !is_empty
-            && plan.blocked_by.iter().any(|gate| gate.step == step.as_str() && gate.code == Code::NotBuilt)
+            && plan
+                .blocked_by
+                .iter()
+                .any(|gate| gate.step == step.as_str() && gate.code == Code::NotBuilt)
     };
-    if is_unbuilt(Step::Prompt, plan.prompts.is_empty()) || is_unbuilt(Step::Remove, plan.removals.is_empty()) {
+    if is_unbuilt(Step::Prompt, plan.prompts.is_empty())
+        || is_unbuilt(Step::Remove, plan.removals.is_empty())
+    {
         Exit::Stopped
     } else {
         Exit::Done

@@ -79,7 +79,9 @@ impl Workplace {
             config.inventory.columns.iter().map(|(ours, theirs)| (*ours, theirs.as_str())),
         )?;
         let source = match &config.inventory.source {
-            config::Source::Csv { path } if is_builtin && !path.exists() => Source::CsvBytes(EXAMPLE),
+            config::Source::Csv { path } if is_builtin && !path.exists() => {
+                Source::CsvBytes(EXAMPLE)
+            }
             config::Source::Csv { path } => Source::Csv { path: path.clone() },
             config::Source::Jsonl { path } => Source::Jsonl { path: path.clone() },
             config::Source::Sql { url, query } => Source::Sql {

@@ -106,6 +106,21 @@ impl List {
         out.write_all(b"]")
     }
 
+    /// Passes on every item.
+    ///
+    /// # Errors
+    /// The temporary file cannot be read, or `each` fails.
+    pub fn each<T: DeserializeOwned>(
+        &mut self,
+        mut each: impl FnMut(T) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.items.rewind()?;
+        for line in BufReader::new(&mut self.items).lines() {
+            each(serde_json::from_str(&line?)?)?;
+        }
+        Ok(())
+    }
+
     /// The first `most` items.
     ///
     /// # Errors

@@ -45,7 +45,9 @@ impl Store {
         let mut groups: Vec<Vec<Connection>> = Vec::with_capacity(grants.len());
         for connection in connections {
             match groups.last_mut() {
-                Some(group) if group[0].facts.grant == connection.facts.grant => group.push(connection),
+                Some(group) if group[0].facts.grant == connection.facts.grant => {
+                    group.push(connection)
+                }
                 _ => groups.push(vec![connection]),
             }
         }

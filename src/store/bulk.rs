@@ -57,7 +57,8 @@ pub(super) async fn write(tx: &mut Tx, target: &Target, cells: Vec<Cell>) -> Res
                 .zip(target.columns)
                 .map(|(n, (_, kind))| format!("${n}::{}[]", postgres_type(*kind)))
                 .collect();
-            let statement = target.statement(&format!("SELECT * FROM UNNEST({})", casts.join(", ")));
+            let statement =
+                target.statement(&format!("SELECT * FROM UNNEST({})", casts.join(", ")));
             let mut arguments = sqlx::postgres::PgArguments::default();
             for column in transpose(target.columns, cells) {
                 column.add_to(&mut arguments)?;
@@ -104,7 +105,8 @@ impl Target {
                     false => format!("{name} = excluded.{name}"),
                 })
                 .collect();
-            statement.push_str(&format!(" ON CONFLICT ({key}) DO UPDATE SET {}", updates.join(", ")));
+            statement
+                .push_str(&format!(" ON CONFLICT ({key}) DO UPDATE SET {}", updates.join(", ")));
         }
         statement
     }

@@ -255,10 +255,8 @@ impl Store {
         let people: Vec<PersonRow> = with_db!(self, db => {
             sqlx::query_as(AssertSqlSafe(statement)).bind(Ids(keys)).fetch_all(db).await
         })?;
-        let mut connections = rows
-            .into_iter()
-            .map(|row| row.into_connection(sets))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut connections =
+            rows.into_iter().map(|row| row.into_connection(sets)).collect::<Result<Vec<_>, _>>()?;
         let places: HashMap<Uuid, usize> =
             connections.iter().enumerate().map(|(place, one)| (one.key.0, place)).collect();
         for person in people {

@@ -130,10 +130,11 @@ fn copy_files(original: &Path, copy: &Path) -> Result<(), Error> {
 async fn copy_postgres(options: &PgConnectOptions, into: &SqlitePool) -> Result<bool, Error> {
     let mut from = PgConnection::connect_with(options).await?;
     sqlx::query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut from).await?;
-    let known: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')")
-            .fetch_one(&mut from)
-            .await?;
+    let known: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+    )
+    .fetch_one(&mut from)
+    .await?;
     if known == 0 {
         from.close().await?;
         return Ok(false);

@@ -50,13 +50,25 @@ impl Error {
     pub fn remedy(&self) -> Remedy {
         Remedy(match self {
             Self::Database(error) => return database_remedy(error),
-            Self::Migrate(_) => "check that the database user may create tables, then run `worker migrate` again",
-            Self::File { .. } => "check that the path exists and that this user may read and write it",
-            Self::Address(_) => "write sqlite://FILE or postgres://USER@HOST/NAME under [database] url",
+            Self::Migrate(_) => {
+                "check that the database user may create tables, then run `worker migrate` again"
+            }
+            Self::File { .. } => {
+                "check that the path exists and that this user may read and write it"
+            }
+            Self::Address(_) => {
+                "write sqlite://FILE or postgres://USER@HOST/NAME under [database] url"
+            }
             Self::SchemaOlder { .. } => "run `worker migrate`",
-            Self::SchemaNewer { .. } => "use the newer worker that migrated it, or restore a backup of its own schema",
-            Self::OtherApp { .. } => "use a database of its own for each app ([app] client_id, [database] url)",
-            Self::Inconsistent { .. } => "was the table changed by hand? restore a backup, or start with a new database",
+            Self::SchemaNewer { .. } => {
+                "use the newer worker that migrated it, or restore a backup of its own schema"
+            }
+            Self::OtherApp { .. } => {
+                "use a database of its own for each app ([app] client_id, [database] url)"
+            }
+            Self::Inconsistent { .. } => {
+                "was the table changed by hand? restore a backup, or start with a new database"
+            }
             Self::Overtaken => "nothing to do: the other worker's scan is in force; run again",
         })
     }
@@ -64,7 +76,10 @@ impl Error {
     /// Whether another try, later, may succeed with nothing changed.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) | Self::Overtaken)
+        matches!(
+            self,
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) | Self::Overtaken
+        )
     }
 }
 
@@ -80,13 +95,19 @@ fn database_remedy(error: &sqlx::Error) -> Remedy {
             Some("8" | "264" | "520" | "776" | "1032" | "1544" | "25006") => {
                 "the database is read-only here: make it writable for this user, or use --dry-run"
             }
-            Some("5" | "261" | "517") => "another process holds the database: wait for it and run again",
+            Some("5" | "261" | "517") => {
+                "another process holds the database: wait for it and run again"
+            }
             // SQLITE_CANTOPEN.
             Some("14") => "check that the folder exists and that this user may write to it",
             // SQLITE_NOTADB, SQLITE_CORRUPT.
-            Some("26" | "11") => "the file is no intact SQLite database: check [database] url, or restore a backup",
+            Some("26" | "11") => {
+                "the file is no intact SQLite database: check [database] url, or restore a backup"
+            }
             Some("42501") => "the database user lacks a right: see docs/operations.md",
-            Some("28P01" | "28000") => "the database refused the user or password in [database] url",
+            Some("28P01" | "28000") => {
+                "the database refused the user or password in [database] url"
+            }
             Some("3D000") => "the database named in [database] url does not exist: create it first",
             _ => "see the database's own message",
         },

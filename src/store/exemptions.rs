@@ -63,8 +63,7 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn exemptions(&self) -> Result<Vec<Exemption>, Error> {
-        const SQL: &str =
-            "SELECT subject, until, reason, by_name, added_at FROM exemptions ORDER BY until, subject";
+        const SQL: &str = "SELECT subject, until, reason, by_name, added_at FROM exemptions ORDER BY until, subject";
         Ok(with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?)
     }
 }

@@ -57,7 +57,11 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn find_by_account(&self, account: &str, sets: &ScopeSets) -> Result<Vec<Connection>, Error> {
+    pub async fn find_by_account(
+        &self,
+        account: &str,
+        sets: &ScopeSets,
+    ) -> Result<Vec<Connection>, Error> {
         let rows: Vec<ConnectionRow> = with_db!(self, db => {
             sqlx::query_as(AssertSqlSafe(format!(
                 "SELECT {COLUMNS} FROM connections WHERE account_id = $1 ORDER BY grant_id, connection_key"
@@ -73,7 +77,11 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn find_by_address(&self, recipient: &str, sets: &ScopeSets) -> Result<Vec<Connection>, Error> {
+    pub async fn find_by_address(
+        &self,
+        recipient: &str,
+        sets: &ScopeSets,
+    ) -> Result<Vec<Connection>, Error> {
         let rows: Vec<ConnectionRow> = with_db!(self, db => {
             sqlx::query_as(AssertSqlSafe(format!(
                 "SELECT {COLUMNS} FROM connections WHERE connection_key IN \

@@ -5,9 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
 
 use super::{Error, Store, dialect, with_db};
@@ -137,14 +135,17 @@ impl Store {
             Self::Sqlite(_) => {
                 "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'"
             }
-            Self::Postgres(_) => "SELECT count(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+            Self::Postgres(_) => {
+                "SELECT count(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')"
+            }
         };
         let known: i64 = with_db!(self, db => sqlx::query_scalar(table).fetch_one(db).await)?;
         if known == 0 {
             return Ok(SchemaState::Empty);
         }
         let newest = "SELECT max(version) FROM _sqlx_migrations WHERE success";
-        let version: Option<i64> = with_db!(self, db => sqlx::query_scalar(newest).fetch_one(db).await)?;
+        let version: Option<i64> =
+            with_db!(self, db => sqlx::query_scalar(newest).fetch_one(db).await)?;
         Ok(version.map_or(SchemaState::Empty, SchemaState::Version))
     }
 

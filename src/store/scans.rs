@@ -133,8 +133,7 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn stopped_scan(&self, digest: &str) -> Result<Option<DateTime<Utc>>, Error> {
-        const SQL: &str =
-            "SELECT finished_at FROM scans WHERE outcome = 'stopped' AND digest = $1 \
+        const SQL: &str = "SELECT finished_at FROM scans WHERE outcome = 'stopped' AND digest = $1 \
              ORDER BY finished_at DESC LIMIT 1";
         Ok(with_db!(self, db => sqlx::query_scalar(SQL).bind(digest).fetch_optional(db).await)?)
     }

@@ -49,7 +49,8 @@ impl Store {
     /// The database cannot be used.
     pub async fn scope_sets(&self) -> Result<ScopeSets, Error> {
         const SQL: &str = "SELECT id, scopes FROM scope_sets";
-        let rows: Vec<(i64, String)> = with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?;
+        let rows: Vec<(i64, String)> =
+            with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?;
         let mut sets = ScopeSets::default();
         for (number, scopes) in rows {
             let set = ScopeText::read(&scopes).set;

@@ -38,7 +38,9 @@ impl Store {
         }
         tx.commit().await?;
         // Read back: another worker may have been first.
-        self.bound_keys(client_id).await?.ok_or_else(|| Error::inconsistent("settings", "name", CLIENT_ID))
+        self.bound_keys(client_id)
+            .await?
+            .ok_or_else(|| Error::inconsistent("settings", "name", CLIENT_ID))
     }
 
     /// The keys of a database that serves this app; `None` when it serves nobody yet.
@@ -69,7 +71,8 @@ impl Store {
 }
 
 async fn put(tx: &mut Tx, name: &str, value: &str) -> Result<(), Error> {
-    const SQL: &str = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    const SQL: &str =
+        "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
     with_tx!(tx, db => sqlx::query(SQL).bind(name).bind(value).execute(db).await.map(|_| ()))?;
     Ok(())
 }

@@ -152,8 +152,12 @@ const BAD_ROWS: Target = Target {
 
 /// Secondary indexes that a first load builds once at its end: filling them row by row in
 /// the random order of UUIDs would write most of their pages many times over.
-const BULK_INDEXES: &[&str] =
-    &["connections_tenant_id", "connections_grant_id", "connections_standing", "people_connection_key"];
+const BULK_INDEXES: &[&str] = &[
+    "connections_tenant_id",
+    "connections_grant_id",
+    "connections_standing",
+    "people_connection_key",
+];
 
 impl ScanWriter {
     /// Begins, provided that `last` is still the last complete scan.
@@ -186,11 +190,12 @@ impl ScanWriter {
     pub async fn expect_bulk(&mut self) -> Result<(), Error> {
         let Tx::Sqlite(tx) = &mut self.tx else { return Ok(()) };
         for name in BULK_INDEXES {
-            let definition: Option<String> =
-                sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = $1")
-                    .bind(name)
-                    .fetch_optional(&mut **tx)
-                    .await?;
+            let definition: Option<String> = sqlx::query_scalar(
+                "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = $1",
+            )
+            .bind(name)
+            .fetch_optional(&mut **tx)
+            .await?;
             if let Some(definition) = definition {
                 sqlx::query(AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut **tx).await?;
                 self.deferred_indexes.push(((*name).to_owned(), definition));
@@ -215,7 +220,8 @@ impl ScanWriter {
         for grant in batch.grants {
             grants.extend(grant_cells(&grant, &mut self.sets, now));
         }
-        let mut connections = Vec::with_capacity(batch.connections.len() * CONNECTIONS.columns.len());
+        let mut connections =
+            Vec::with_capacity(batch.connections.len() * CONNECTIONS.columns.len());
         let mut people = Vec::new();
         for connection in batch.connections {
             for responsible in &connection.people {
@@ -281,7 +287,8 @@ impl ScanWriter {
     /// The database cannot be used.
     pub async fn tally(&mut self) -> Result<super::tally::Tally, Error> {
         self.build_indexes().await?;
-        let rows = with_tx!(&mut self.tx, db => sqlx::query_as(super::tally::SQL).fetch_all(db).await)?;
+        let rows =
+            with_tx!(&mut self.tx, db => sqlx::query_as(super::tally::SQL).fetch_all(db).await)?;
         super::tally::Tally::of(rows)
     }
 
@@ -303,7 +310,11 @@ impl ScanWriter {
     ///
     /// # Errors
     /// The database did not confirm; the last complete scan stays in force.
-    pub async fn complete(mut self, scan: &ScanRecord, bad_rows: &[BadRowRecord]) -> Result<(), Error> {
+    pub async fn complete(
+        mut self,
+        scan: &ScanRecord,
+        bad_rows: &[BadRowRecord],
+    ) -> Result<(), Error> {
         self.build_indexes().await?;
         self.sets.save(&mut self.tx).await?;
         with_tx!(&mut self.tx, db => {
@@ -356,8 +367,16 @@ fn connection_cells(
     connection: Connection,
     sets: &mut ScopeSets,
 ) -> [Cell; CONNECTIONS.columns.len()] {
-    let Connection { key, facts, presence, standing, covered, first_seen_at, absent_since, people: _ } =
-        connection;
+    let Connection {
+        key,
+        facts,
+        presence,
+        standing,
+        covered,
+        first_seen_at,
+        absent_since,
+        people: _,
+    } = connection;
     [
         Cell::Uuid(Some(key.0)),
         Cell::Uuid(facts.id.map(|id| id.0)),

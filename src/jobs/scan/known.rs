@@ -19,11 +19,7 @@ impl Print {
     }
 
     pub(super) fn warnings(self) -> Warnings {
-        Warnings {
-            address: self.0 & 1 != 0,
-            time_zone: self.0 & 2 != 0,
-            date: self.0 & 4 != 0,
-        }
+        Warnings { address: self.0 & 1 != 0, time_zone: self.0 & 2 != 0, date: self.0 & 4 != 0 }
     }
 }
 

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::class::Class;
 use crate::domain::connection::{Connection, Presence, Responsible, Standing};
 use crate::domain::grant::{ConnectionKey, GrantId, Member, Readiness, judge};
-use crate::domain::class::Class;
 use crate::domain::row::Flow;
 use crate::domain::scopes::ScopeSet;
 use crate::jobs::progress::Watcher;
@@ -70,8 +70,10 @@ impl Settle<'_> {
             while page.len() < GRANTS && size < EVENTS {
                 let Some((grant, records)) = groups.next()? else { break };
                 let grant = GrantId(uuid::Uuid::from_u128(grant));
-                let events =
-                    records.iter().map(|record| read(record)).collect::<std::io::Result<Events>>()?;
+                let events = records
+                    .iter()
+                    .map(|record| read(record))
+                    .collect::<std::io::Result<Events>>()?;
                 size += events.len();
                 page.push((grant, events));
             }
@@ -87,7 +89,11 @@ impl Settle<'_> {
         }
     }
 
-    async fn page(&self, page: Vec<(GrantId, Events)>, turned: &mut Turned) -> Result<Batch, Error> {
+    async fn page(
+        &self,
+        page: Vec<(GrantId, Events)>,
+        turned: &mut Turned,
+    ) -> Result<Batch, Error> {
         let mut stored: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
         let mut moved: BTreeMap<ConnectionKey, Connection> = BTreeMap::new();
         if !self.first {
@@ -210,7 +216,12 @@ impl Settle<'_> {
         })
     }
 
-    fn absent(&self, after: &mut BTreeMap<ConnectionKey, Connection>, key: ConnectionKey, presence: Presence) {
+    fn absent(
+        &self,
+        after: &mut BTreeMap<ConnectionKey, Connection>,
+        key: ConnectionKey,
+        presence: Presence,
+    ) {
         let Some(connection) = after.get_mut(&key) else { return };
         if connection.presence == Presence::Gone && presence == Presence::RowBad {
             // Already gone: a bad row that may be its own does not bring it back.
@@ -249,9 +260,8 @@ impl Settle<'_> {
             .flat_map(|connection| &connection.people)
             .any(|person| person.person.email.is_some());
         let judged = judge(&members, self.required);
-        let present = connections
-            .values_mut()
-            .filter(|connection| connection.presence != Presence::Gone);
+        let present =
+            connections.values_mut().filter(|connection| connection.presence != Presence::Gone);
         for (connection, own) in present.zip(&judged.connections) {
             let manual = connection.facts.flow.unwrap_or(self.app_flow).is_manual();
             connection.standing = Standing {

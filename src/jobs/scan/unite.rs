@@ -64,7 +64,8 @@ impl<'a> Unite<'a> {
             if !self.first {
                 let keys: Vec<ConnectionKey> = batch.iter().map(|(key, _)| *key).collect();
                 let connections = self.store.connections_by_key(&keys, self.sets).await?;
-                stored.extend(connections.into_iter().map(|connection| (connection.key, connection)));
+                stored
+                    .extend(connections.into_iter().map(|connection| (connection.key, connection)));
             }
             for (key, found) in batch {
                 self.one(key, found, stored.get(&key))?;
@@ -72,10 +73,20 @@ impl<'a> Unite<'a> {
         }
     }
 
-    fn one(&mut self, key: ConnectionKey, mut found: Found, stored: Option<&Connection>) -> Result<(), Error> {
+    fn one(
+        &mut self,
+        key: ConnectionKey,
+        mut found: Found,
+        stored: Option<&Connection>,
+    ) -> Result<(), Error> {
         let seen_rows = stored.map_or(0, |stored| {
             let is_seen = |print: &u64| self.gathered.known.is_seen(*print);
-            stored.people.iter().filter_map(|person| person.fingerprint.as_ref()).filter(|print| is_seen(print)).count()
+            stored
+                .people
+                .iter()
+                .filter_map(|person| person.fingerprint.as_ref())
+                .filter(|print| is_seen(print))
+                .count()
         });
         let mut bad = found.bad;
         if self.rows_differ(&found, stored, seen_rows) {
@@ -90,7 +101,11 @@ impl<'a> Unite<'a> {
             if let Some(first) = found.drafts.first() {
                 self.listed_anew += 1;
                 let grant = first.facts.grant;
-                return self.emit(grant, key, Event::Put { rows: found.drafts, moved: false, held: bad });
+                return self.emit(
+                    grant,
+                    key,
+                    Event::Put { rows: found.drafts, moved: false, held: bad },
+                );
             }
             return Ok(());
         };

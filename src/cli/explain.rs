@@ -1,0 +1,278 @@
+//! `worker explain`
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::domain::class::Class;
+use crate::domain::connection::Connection;
+use crate::domain::decide::Rules;
+use crate::domain::grant::{ConnectionKey, GrantId, Readiness, Unsettled};
+use crate::domain::next::{Next, NextAction};
+use crate::domain::recipient::responsible;
+use crate::domain::scopes::{Scope, ScopeSet};
+use crate::jobs::exit::Exit;
+use crate::jobs::run::exemptions_in_force;
+use crate::report::pseudonym::Naming;
+use crate::store::{ScopeSets, Store};
+
+use super::context::{Context, Trouble, shows_addresses};
+use super::format::Format;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A connection, tenant, person, account or address
+    id: String,
+    /// Show addresses also where standard output is no terminal
+    #[arg(long)]
+    show_addresses: bool,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// All that is known of one connection.
+#[derive(Serialize)]
+struct Explained {
+    connection_id: Option<String>,
+    connection_key: String,
+    tenant_id: String,
+    tenant_name: Option<String>,
+    account_id: Option<String>,
+    grant: String,
+    presence: &'static str,
+    class: Class,
+    readiness: Readiness,
+    covered: bool,
+    manual: bool,
+    exempt_until: Option<DateTime<Utc>>,
+    missing: Vec<&'static str>,
+    held: Vec<&'static str>,
+    evidence: Vec<Read>,
+    people: Vec<String>,
+    next: Next,
+    history: Vec<Happened>,
+}
+
+#[derive(Serialize)]
+struct Read {
+    source: &'static str,
+    at: Option<DateTime<Utc>>,
+    scopes: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Happened {
+    at: DateTime<Utc>,
+    what: String,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+/// Connections by whatever somebody has at hand.
+pub(super) async fn lookup(
+    store: &Store,
+    id: &str,
+    sets: &ScopeSets,
+) -> Result<Vec<Connection>, Trouble> {
+    let id = crate::domain::recipient::exemption_id(id);
+    if let Ok(uuid) = id.parse() {
+        let found = store.find_by_uuid(uuid, sets).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    let found = store.find_by_address(&id, sets).await?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    Ok(store.find_by_account(&id, sets).await?)
+}
+
+pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Trouble> {
+    let configured = context.configured()?;
+    let config = &configured.config;
+    let (store, keys) = context.existing(config).await?;
+    let sets = store.scope_sets().await?;
+    let found = lookup(&store, &arguments.id, &sets).await?;
+    let exemptions = exemptions_in_force(&store, &context.clock).await?;
+    let rules = Rules {
+        campaign: &config.campaign,
+        prompts: &config.prompts,
+        removal: config.removal.as_ref(),
+        exemptions: &exemptions,
+        founded_at: store.founded_at().await?.unwrap_or(context.now()),
+        now: context.now(),
+    };
+    let naming = match shows_addresses(arguments.show_addresses) {
+        true => Naming::Addresses,
+        false => Naming::Pseudonyms(&keys.pseudonym),
+    };
+    let explained = explain(&store, &sets, &rules, naming, found).await?;
+    store.close().await;
+    let mut out = io::stdout().lock();
+    match arguments.format {
+        Format::Json => {
+            writeln!(out, "{}", serde_json::to_string(&explained).map_err(io::Error::from)?)?
+        }
+        Format::Text if explained.is_empty() => {
+            writeln!(out, "Nothing is known of {:?}.", arguments.id)?;
+        }
+        Format::Text => {
+            for one in &explained {
+                text(one, &mut out)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn explain(
+    store: &Store,
+    sets: &ScopeSets,
+    rules: &Rules<'_>,
+    naming: Naming<'_>,
+    found: Vec<Connection>,
+) -> Result<Vec<Explained>, Trouble> {
+    let keys: Vec<ConnectionKey> = found.iter().map(|connection| connection.key).collect();
+    let mut grants: Vec<GrantId> = found.iter().map(|connection| connection.facts.grant).collect();
+    grants.dedup();
+    let mut changes: HashMap<uuid::Uuid, Vec<Happened>> = HashMap::new();
+    for change in store.changes(&keys).await? {
+        changes.entry(change.connection_key).or_default().push(Happened {
+            at: change.changed_at,
+            what: change.what,
+            before: change.before,
+            after: change.after,
+        });
+    }
+    let settled = store.settled_scopes(&grants, sets).await?;
+    let unsettled: HashMap<GrantId, Option<Unsettled>> = store
+        .grant_rows(&grants)
+        .await?
+        .into_iter()
+        .map(|row| (GrantId(row.grant_id), row.unsettled.as_deref().and_then(Unsettled::parse)))
+        .collect();
+    let mut together: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
+    for connection in store.connections_of_grants(&grants, sets).await? {
+        together.entry(connection.facts.grant).or_default().push(connection);
+    }
+    let mut explained = Vec::with_capacity(found.len());
+    for connection in found {
+        let grant = connection.facts.grant;
+        let siblings = together.get(&grant).map(Vec::as_slice).unwrap_or_default();
+        let held = settled.get(&grant).copied().unwrap_or_default();
+        let reason = unsettled.get(&grant).copied().flatten();
+        let parties = responsible(siblings);
+        let mut history = vec![Happened {
+            at: connection.first_seen_at,
+            what: "first_seen".to_owned(),
+            before: None,
+            after: None,
+        }];
+        history.extend(changes.remove(&connection.key.0).unwrap_or_default());
+        explained.push(Explained {
+            connection_id: connection.facts.id.map(|id| id.to_string()),
+            connection_key: connection.key.to_string(),
+            tenant_id: connection.facts.tenant.to_string(),
+            tenant_name: connection.facts.tenant_name.clone(),
+            account_id: connection.facts.account.clone(),
+            grant: grant.to_string(),
+            presence: connection.presence.as_str(),
+            class: connection.standing.class,
+            readiness: connection.standing.readiness,
+            covered: connection.covered,
+            manual: connection.standing.manual,
+            exempt_until: rules.exemptions.of(&connection, &parties).map(|(until, _)| until),
+            missing: names(rules.missing(&connection, held)),
+            held: names(held),
+            evidence: connection
+                .facts
+                .evidence
+                .iter()
+                .map(|reading| Read {
+                    source: reading.source.as_str(),
+                    at: reading.at,
+                    scopes: names(reading.scopes),
+                })
+                .collect(),
+            people: parties.iter().map(|party| naming.name(&party.recipient.key())).collect(),
+            next: rules.next(&connection, siblings, held, reason),
+            history,
+        });
+    }
+    Ok(explained)
+}
+
+fn names(scopes: ScopeSet) -> Vec<&'static str> {
+    scopes.iter().map(Scope::name).collect()
+}
+
+fn text(one: &Explained, out: &mut dyn Write) -> io::Result<()> {
+    let id = one.connection_id.as_deref().unwrap_or("(no id of Xero's)");
+    writeln!(out, "Connection {id}")?;
+    if one.connection_id.is_none() {
+        writeln!(out, "  known here as   {}", one.connection_key)?;
+    }
+    let name = one.tenant_name.as_deref().unwrap_or("no name");
+    writeln!(out, "  tenant          {} ({name:?})", one.tenant_id)?;
+    if let Some(account) = &one.account_id {
+        writeln!(out, "  account         {account}")?;
+    }
+    writeln!(out, "  grant           {}", one.grant)?;
+    writeln!(out, "  people          {}", joined(&one.people))?;
+    let standing: Vec<&str> = [
+        Some(one.readiness.as_str()),
+        Some(one.presence),
+        one.covered.then_some("covered by a colleague's grant"),
+        one.manual.then_some("manual"),
+        one.exempt_until.map(|_| "exempt"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    writeln!(out, "  class           {}, {}", one.class, standing.join(", "))?;
+    writeln!(out, "  holds           {}", joined(&one.held))?;
+    writeln!(out, "  missing         {}", joined(&one.missing))?;
+    for read in &one.evidence {
+        writeln!(
+            out,
+            "  evidence        {} of {}: {}",
+            read.source,
+            when(read.at),
+            joined(&read.scopes)
+        )?;
+    }
+    let action = match one.next.action {
+        NextAction::Prompt => "a prompt",
+        NextAction::Remove => "a removal",
+        NextAction::Nothing => "nothing",
+    };
+    match one.next.at {
+        Some(at) => writeln!(out, "  next            {action}, {}", when(Some(at)))?,
+        None => writeln!(out, "  next            {action}")?,
+    }
+    for reason in &one.next.reasons {
+        writeln!(out, "    {:<22} {}", reason.code.as_str(), reason.text)?;
+    }
+    for happened in &one.history {
+        let what = match (&happened.before, &happened.after) {
+            (Some(before), Some(after)) => format!("{}: {before} → {after}", happened.what),
+            _ => happened.what.clone(),
+        };
+        writeln!(out, "  {}  {what}", happened.at.format("%Y-%m-%d %H:%M:%S UTC"))?;
+    }
+    Ok(())
+}
+
+fn joined(words: &[impl AsRef<str>]) -> String {
+    if words.is_empty() {
+        return "-".to_owned();
+    }
+    words.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ")
+}
+
+fn when(at: Option<DateTime<Utc>>) -> String {
+    at.map_or_else(|| "no known time".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
+}

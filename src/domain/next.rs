@@ -1,0 +1,136 @@
+//! What comes next for one connection, and why: the answer of `explain`.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::connection::{Connection, Presence};
+use super::decide::{Action, Rules, Told};
+use super::grant::{Readiness, Unsettled};
+use super::reason::{Code, Reason};
+use super::recipient::responsible;
+use super::scopes::ScopeSet;
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NextAction {
+    Prompt,
+    Remove,
+    Nothing,
+}
+
+/// The next thing to happen, as far as it is known now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Next {
+    pub action: NextAction,
+    pub at: Option<DateTime<Utc>>,
+    pub reasons: Vec<Reason>,
+}
+
+impl Next {
+    fn nothing(reasons: Vec<Reason>) -> Self {
+        Self { action: NextAction::Nothing, at: None, reasons }
+    }
+}
+
+impl Rules<'_> {
+    /// What comes next for `connection`, one of its grant's `connections`.
+    #[must_use]
+    pub fn next(
+        &self,
+        connection: &Connection,
+        connections: &[Connection],
+        held: ScopeSet,
+        unsettled: Option<Unsettled>,
+    ) -> Next {
+        if connection.presence == Presence::Gone {
+            return Next::nothing(vec![Code::Gone.into()]);
+        }
+        match connection.standing.readiness {
+            Readiness::Ready => return Next::nothing(vec![Code::AlreadyReady.into()]),
+            Readiness::Unaffected => return Next::nothing(vec![Code::Unaffected.into()]),
+            Readiness::Unknown => {
+                return Next::nothing(vec![match unsettled {
+                    Some(Unsettled::EvidenceDiffers) => Code::EvidenceDiffers.into(),
+                    Some(Unsettled::UserDisagrees) => Code::UserDisagrees.into(),
+                    Some(Unsettled::OtherClient) => Code::OtherClient.into(),
+                    Some(Unsettled::NoEvidence) | None => Code::NoEvidence.into(),
+                }]);
+            }
+            Readiness::Awaiting => {}
+        }
+        let decision = self.decide(connections, held, |_| Told::default());
+        let own = |action| {
+            decision
+                .held_back
+                .iter()
+                .find(|held| held.connection == connection.key && held.action == action)
+                .map(|held| held.reasons.clone())
+        };
+        if let Some(line) = decision.prompts.iter().find(|line| line.connection == connection.key) {
+            let mut reasons =
+                vec![Code::StageDue.because(format!("stage {} is due", line.stage.name))];
+            reasons.extend(self.switched_off());
+            return Next { action: NextAction::Prompt, at: Some(self.now), reasons };
+        }
+        if let Some(mut reasons) = own(Action::Prompt) {
+            reasons.extend(self.switched_off());
+            return Next {
+                action: NextAction::Prompt,
+                at: self.next_opening(connections, &reasons),
+                reasons,
+            };
+        }
+        if let Some(reasons) = own(Action::Remove) {
+            return Next { action: NextAction::Remove, at: None, reasons };
+        }
+        self.ahead(connection)
+    }
+
+    fn switched_off(&self) -> Option<Reason> {
+        (!self.prompts.enabled).then(|| Code::SwitchedOff.because("[prompts] enabled is false"))
+    }
+
+    /// When somebody responsible is at work again, if that is all that is waited for.
+    fn next_opening(
+        &self,
+        connections: &[Connection],
+        reasons: &[Reason],
+    ) -> Option<DateTime<Utc>> {
+        let passes = |reason: &Reason| {
+            matches!(
+                reason.code,
+                Code::Holiday | Code::NotAWorkingDay | Code::OutsideHours | Code::SwitchedOff
+            )
+        };
+        if !reasons.iter().all(passes) {
+            return None;
+        }
+        responsible(connections)
+            .iter()
+            .filter_map(|party| {
+                let zone = party.zone.unwrap_or(self.campaign.zone);
+                self.campaign.working.next_opening(zone, self.now)
+            })
+            .min()
+    }
+
+    fn ahead(&self, connection: &Connection) -> Next {
+        let joined_later = self.campaign.due_stage(self.now).is_some();
+        let Some(stage) = self.campaign.next_stage(self.now) else {
+            return Next::nothing(vec![Code::NothingLeft.into()]);
+        };
+        let opens = self.campaign.opens(stage);
+        let day = opens.with_timezone(&self.campaign.zone).format("%Y-%m-%d");
+        let mut reasons =
+            vec![Code::StageAhead.because(format!("stage {} opens on {day}", stage.name))];
+        if joined_later {
+            reasons.push(Code::JoinedLater.into());
+        }
+        if connection.standing.manual {
+            reasons.push(Code::Manual.into());
+        }
+        reasons.extend(self.switched_off());
+        Next { action: NextAction::Prompt, at: Some(opens), reasons }
+    }
+}

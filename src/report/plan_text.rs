@@ -1,0 +1,167 @@
+//! A plan for people: where it stands, what would happen, and what is held back.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Deserialize;
+
+use crate::domain::campaign::Campaign;
+
+use super::plan::{Plan, PromptEntry, RemovalEntry};
+use super::progress::Progress;
+
+/// Lines of each list that are shown; the JSON document has all.
+const SHOWN: usize = 15;
+
+#[derive(Deserialize)]
+struct HeldBack {
+    connection_key: String,
+    action: String,
+    reasons: Vec<ReasonText>,
+}
+
+#[derive(Deserialize)]
+struct ReasonText {
+    code: String,
+    text: String,
+}
+
+/// Writes it.
+///
+/// # Errors
+/// `out` or a temporary file.
+pub fn write(
+    campaign: &Campaign,
+    progress: &Progress,
+    plan: &mut Plan,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let kind = if progress.dry_run { "dry run, nothing was changed or sent" } else { "run" };
+    writeln!(out, "Job {} ({kind})", progress.job)?;
+    standing(campaign, progress, out)?;
+    for gate in &plan.blocked_by {
+        writeln!(out, "  {:<8} blocked: {} ({})", gate.step, gate.text, gate.code.as_str())?;
+    }
+    prompts(plan, out)?;
+    removals(plan, out)?;
+    held_back(plan, out)
+}
+
+/// Where the campaign stands, in a few lines.
+///
+/// # Errors
+/// `out` cannot be written.
+pub fn standing(campaign: &Campaign, progress: &Progress, out: &mut dyn Write) -> io::Result<()> {
+    let deadline = campaign.deadline.with_timezone(&campaign.zone);
+    writeln!(
+        out,
+        "  deadline {} ({}), {} days left",
+        deadline.format("%Y-%m-%d %H:%M"),
+        campaign.zone.name(),
+        progress.days_to_deadline.unwrap_or_default()
+    )?;
+    let Some(connections) = progress.connections else {
+        return writeln!(out, "  no complete scan yet");
+    };
+    let percent = match progress.ready_percent {
+        Some(percent) => format!("{percent:.1}% ready"),
+        None => "nobody concerned".to_owned(),
+    };
+    writeln!(out, "  {connections} connections, {percent}")?;
+    let line = |out: &mut dyn Write, fields: &[(&str, Option<u64>)]| {
+        let words: Vec<String> = fields
+            .iter()
+            .filter_map(|(name, count)| Some(format!("{name} {}", (*count)?)))
+            .collect();
+        writeln!(out, "    {}", words.join(" · "))
+    };
+    line(
+        out,
+        &[
+            ("broad only", progress.broad_only),
+            ("mixed", progress.mixed),
+            ("granular", progress.granular),
+            ("unaffected", progress.unaffected),
+            ("unknown", progress.unknown),
+        ],
+    )?;
+    line(
+        out,
+        &[
+            ("ready", progress.ready),
+            ("of them with an older token", progress.token_behind),
+            ("awaiting", progress.awaiting),
+        ],
+    )?;
+    line(
+        out,
+        &[
+            ("of the awaiting: exempt", progress.exempt),
+            ("covered", progress.covered),
+            ("manual", progress.manual),
+            ("unreachable", progress.unreachable),
+        ],
+    )?;
+    line(out, &[("beside them: gone", progress.gone), ("bad rows", progress.bad_rows)])
+}
+
+fn prompts(plan: &mut Plan, out: &mut dyn Write) -> io::Result<()> {
+    let total = plan.prompts.len();
+    writeln!(out, "Prompts planned: {total}")?;
+    let shown: Vec<PromptEntry> = plan.prompts.first(SHOWN)?;
+    for prompt in &shown {
+        writeln!(out, "  {:<10} {:<28} {}", prompt.channel, prompt.recipient, prompt.reason)?;
+    }
+    more(total, shown.len(), out)
+}
+
+fn removals(plan: &mut Plan, out: &mut dyn Write) -> io::Result<()> {
+    let total = plan.removals.len();
+    writeln!(out, "Removals planned: {total}")?;
+    let shown: Vec<RemovalEntry> = plan.removals.first(SHOWN)?;
+    for removal in &shown {
+        writeln!(
+            out,
+            "  {} not before {}: {}",
+            removal.connection_id, removal.not_before, removal.reason
+        )?;
+    }
+    more(total, shown.len(), out)
+}
+
+fn held_back(plan: &mut Plan, out: &mut dyn Write) -> io::Result<()> {
+    let total = plan.held_back.len();
+    writeln!(out, "Held back: {total}")?;
+    if total == 0 {
+        return Ok(());
+    }
+    let mut by_code: BTreeMap<(String, String), (u64, String)> = BTreeMap::new();
+    let mut examples: Vec<String> = Vec::new();
+    plan.held_back.each(|held: HeldBack| {
+        for reason in &held.reasons {
+            let entry = by_code
+                .entry((held.action.clone(), reason.code.clone()))
+                .or_insert_with(|| (0, reason.text.clone()));
+            entry.0 += 1;
+        }
+        if examples.len() < 3 {
+            examples.push(held.connection_key);
+        }
+        Ok(())
+    })?;
+    for ((action, code), (count, text)) in by_code {
+        writeln!(out, "  {count:>6} {action:<7} {code:<24} e.g. {text}")?;
+    }
+    writeln!(
+        out,
+        "  see `worker explain {}`, or --format json for all",
+        examples.join("` or `worker explain ")
+    )
+}
+
+fn more(total: u64, shown: usize, out: &mut dyn Write) -> io::Result<()> {
+    match total.saturating_sub(shown as u64) {
+        0 => Ok(()),
+        more => writeln!(out, "  … and {more} more (--format json lists all)"),
+    }
+}
