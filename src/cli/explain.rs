@@ -96,7 +96,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let (store, keys) = context.existing(config).await?;
     let sets = store.scope_sets().await?;
     let found = lookup(&store, &arguments.id, &sets).await?;
-    let exemptions = exemptions_in_force(&store, &context.clock).await?;
+    let exemptions = exemptions_in_force(&store, context.now()).await?;
     let rules = Rules {
         campaign: &config.campaign,
         prompts: &config.prompts,

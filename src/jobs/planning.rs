@@ -255,7 +255,7 @@ impl Planning<'_> {
     ) -> io::Result<()> {
         let mut by_urgency = Sorter::default();
         let mut groups = Groups::of(lines.finish()?)?;
-        while let Some((name, records)) = groups.next()? {
+        while let Some((name, records)) = groups.next_group()? {
             let lines: Vec<Line> =
                 records.iter().map(|record| decode(record)).collect::<io::Result<_>>()?;
             let last_used = lines.iter().filter_map(|line| line.last_used).max();
@@ -384,7 +384,7 @@ fn hold(
 /// One entry for each connection and action, with every reason once.
 fn list_held_back(held: Sorter, plan: &mut Plan) -> io::Result<()> {
     let mut groups = Groups::of(held.finish()?)?;
-    while let Some((key, records)) = groups.next()? {
+    while let Some((key, records)) = groups.next_group()? {
         let records: Vec<Held> =
             records.iter().map(|record| decode(record)).collect::<io::Result<_>>()?;
         for (action, is_removal) in [(Action::Prompt, false), (Action::Remove, true)] {
