@@ -32,6 +32,13 @@ pub enum LogFormat {
 /// included, which tracing itself cannot carry.
 pub const MEMBERS: &str = "members";
 
+/// The target of events that are results: they are logged at every level.
+pub const RESULTS: &str = "worker::results";
+
+/// What a span calls the run: for programs. People look at one run at a time, and find its
+/// id in the progress event.
+const RUN_ID: &str = "run_id";
+
 /// Where logs and bars share the terminal.
 #[derive(Clone, Debug)]
 pub struct Terminal {
@@ -61,7 +68,7 @@ pub fn start(format: LogFormat, level: &str, clock: Arc<dyn Clock>) -> Result<Te
     let is_terminal = std::io::stderr().is_terminal();
     let terminal = Terminal { bars: MultiProgress::new(), is_terminal };
     let filter = EnvFilter::builder()
-        .parse(format!("{level},sqlx=warn"))
+        .parse(format!("{level},sqlx=warn,{RESULTS}=info"))
         .map_err(|error| format!("the log level {level:?} cannot be read: {error}"))?;
     let is_json = match format {
         LogFormat::Auto => !is_terminal,
@@ -138,15 +145,17 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         event.record(&mut own);
         let message = own.0.shift_remove("message").unwrap_or_else(|| "".into());
         let mut fields = Map::new();
-        for span in
-            context.event_scope(event).into_iter().flatten().collect::<Vec<_>>().iter().rev()
-        {
+        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
             if let Some(outer) = span.extensions().get::<Fields>() {
                 fields.extend(outer.0.clone());
             }
         }
+        if !self.is_json {
+            fields.shift_remove(RUN_ID);
+        }
         fields.extend(own.0);
-        let at = self.clock.now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let precision = if self.is_json { SecondsFormat::Micros } else { SecondsFormat::Secs };
+        let at = self.clock.now().to_rfc3339_opts(precision, true);
         let metadata = event.metadata();
         let line = if self.is_json {
             let mut line = Map::new();
@@ -166,10 +175,13 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 }
 
+/// A line for people, who are not told twice what the message says already.
 fn text_line(at: &str, level: &str, message: &Value, fields: &Map<String, Value>) -> String {
-    let mut line = format!("{at} {level:>5} {}", message.as_str().unwrap_or_default());
+    let message = message.as_str().unwrap_or_default();
+    let mut line = format!("{at} {level:>5} {message}");
     for (name, value) in fields {
         match value {
+            Value::String(text) if text == "-" || message.contains(text) => {}
             Value::String(text) if !text.contains([' ', '"', '\n']) && !text.is_empty() => {
                 line.push_str(&format!(" {name}={text}"));
             }
@@ -193,6 +205,20 @@ mod tests {
         assert_eq!(
             text_line("T", "INFO", &"done".into(), &fields),
             "T  INFO done job=campaign text=\"two words\" gone=null n=3"
+        );
+    }
+
+    #[test]
+    fn a_line_of_text_does_not_repeat_what_its_message_says() {
+        let Value::Object(fields) = serde_json::json!({
+            "place": "line 7", "field": "-", "code": "broken_id", "times": 7,
+        }) else {
+            unreachable!("an object was written")
+        };
+        let message = "bad row: line 7: no UUID".into();
+        assert_eq!(
+            text_line("T", "WARN", &message, &fields),
+            "T  WARN bad row: line 7: no UUID code=broken_id times=7"
         );
     }
 }

@@ -6,6 +6,7 @@ use crate::domain::decide::Rules;
 use crate::jobs::due::{Due, due};
 use crate::jobs::exit::Exit;
 use crate::jobs::run::exemptions_in_force;
+use crate::report::plan_text::counted;
 use crate::report::pseudonym::Naming;
 
 use super::context::{Context, Trouble, moment, shows_addresses};
@@ -82,8 +83,8 @@ fn print(due: &Due<'_>, format: DueFormat, out: &mut dyn Write) -> io::Result<()
         DueFormat::Jsonl | DueFormat::Json => writeln!(out, "{}", serde_json::to_string(due)?),
         DueFormat::Text => {
             let count: usize = due.grants.iter().map(|grant| grant.connections.len()).sum();
-            let unit = if count == 1 { "connection" } else { "connections" };
-            writeln!(out, "{:<16} {:<32} {count} {unit}", due.stage, due.recipient)
+            let connections = counted(count as u64, "connection");
+            writeln!(out, "{:<16} {connections:>15}  {}", due.stage, due.recipient)
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::calendar::midnight;
 use crate::domain::recipient::exemption_id;
 use crate::jobs::exit::Exit;
 use crate::jobs::workplace::Workplace;
+use crate::report::plan_text::counted;
 use crate::store::exemptions::Exemption;
 
 use super::context::{Context, Trouble, fresh_keys, moment};
@@ -87,8 +88,9 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
                     let until = exemption.until.with_timezone(&zone).format("%Y-%m-%d %H:%M");
                     writeln!(
                         out,
-                        "Exempt until {until} ({}): {known} known connections.",
-                        zone.name()
+                        "Exempt until {until} ({}): {}.",
+                        zone.name(),
+                        counted(known as u64, "known connection")
                     )?;
                     if known == 0 {
                         writeln!(
@@ -107,6 +109,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
                         exemptions.iter().map(|exemption| as_json(exemption, None)).collect();
                     writeln!(out, "{}", serde_json::Value::Array(list))?;
                 }
+                Format::Text if exemptions.is_empty() => writeln!(out, "No exemptions.")?,
                 Format::Text => {
                     let mut table = table(&["id", "until", "by", "reason"]);
                     for exemption in &exemptions {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::domain::class::Class;
@@ -120,8 +121,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             writeln!(out, "Nothing is known of {:?}.", arguments.id)?;
         }
         Format::Text => {
-            for one in &explained {
-                text(one, &mut out)?;
+            for (number, one) in explained.iter().enumerate() {
+                if number > 0 {
+                    writeln!(out)?;
+                }
+                text(one, config.campaign.zone, &mut out)?;
             }
         }
     }
@@ -166,9 +170,7 @@ async fn explain(
         let own = std::slice::from_ref(&connection);
         let siblings = match connection.presence {
             Presence::Gone => own,
-            Presence::Present | Presence::RowBad => {
-                together.get(&grant).map_or(own, Vec::as_slice)
-            }
+            Presence::Present | Presence::RowBad => together.get(&grant).map_or(own, Vec::as_slice),
         };
         let held = settled.get(&grant).copied().unwrap_or_default();
         let reason = unsettled.get(&grant).copied().flatten();
@@ -217,7 +219,8 @@ fn names(scopes: ScopeSet) -> Vec<&'static str> {
     scopes.iter().map(Scope::name).collect()
 }
 
-fn text(one: &Explained, out: &mut dyn Write) -> io::Result<()> {
+/// Times are the campaign's, as in jobs.toml.
+fn text(one: &Explained, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
     let id = one.connection_id.as_deref().unwrap_or("(no id of Xero's)");
     writeln!(out, "Connection {id}")?;
     if one.connection_id.is_none() {
@@ -248,7 +251,7 @@ fn text(one: &Explained, out: &mut dyn Write) -> io::Result<()> {
             out,
             "  evidence        {} of {}: {}",
             read.source,
-            when(read.at),
+            when(read.at, zone),
             joined(&read.scopes)
         )?;
     }
@@ -258,18 +261,19 @@ fn text(one: &Explained, out: &mut dyn Write) -> io::Result<()> {
         NextAction::Nothing => "nothing",
     };
     match one.next.at {
-        Some(at) => writeln!(out, "  next            {action}, {}", when(Some(at)))?,
+        Some(at) => writeln!(out, "  next            {action}, {}", when(Some(at), zone))?,
         None => writeln!(out, "  next            {action}")?,
     }
     for reason in &one.next.reasons {
         writeln!(out, "    {:<22} {}", reason.code.as_str(), reason.text)?;
     }
-    for happened in &one.history {
+    for (number, happened) in one.history.iter().enumerate() {
         let what = match (&happened.before, &happened.after) {
             (Some(before), Some(after)) => format!("{}: {before} → {after}", happened.what),
             _ => happened.what.clone(),
         };
-        writeln!(out, "  {}  {what}", happened.at.format("%Y-%m-%d %H:%M:%S UTC"))?;
+        let title = if number == 0 { "history" } else { "" };
+        writeln!(out, "  {title:<15} {} {what}", when(Some(happened.at), zone))?;
     }
     Ok(())
 }
@@ -281,6 +285,9 @@ fn joined(words: &[impl AsRef<str>]) -> String {
     words.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ")
 }
 
-fn when(at: Option<DateTime<Utc>>) -> String {
-    at.map_or_else(|| "no known time".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
+fn when(at: Option<DateTime<Utc>>, zone: Tz) -> String {
+    at.map_or_else(
+        || "no known time".to_owned(),
+        |at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string(),
+    )
 }

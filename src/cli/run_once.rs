@@ -6,12 +6,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, FixedClock};
 use crate::config::Job;
-use crate::domain::calendar::days_to_deadline;
 use crate::jobs::exit::Exit;
-use crate::jobs::run::{self, Finished, Setting, complain, new_id};
+use crate::jobs::run::{Finished, Setting, complain};
 use crate::jobs::workplace::Workplace;
+use crate::jobs::{Failure, scan};
 use crate::report::plan_text;
-use crate::report::progress::Progress;
+use crate::store::settings::Keys;
 
 use super::context::{
     Configured, Context, Trouble, environment, fresh_keys, moment, shows_addresses,
@@ -53,30 +53,6 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     listen_for_signals(cancel.clone());
     let mut random = context.random()?;
     let keys = fresh_keys(&mut random);
-    let opened = match arguments.dry_run {
-        true => Workplace::copy(&configured.config, &keys).await,
-        false => Workplace::real(&configured.config, &keys).await,
-    };
-    let workplace = match opened {
-        Ok(workplace) => workplace,
-        Err(error) => {
-            let failure = error.into();
-            complain(&failure);
-            for job in &jobs {
-                run::report(&Progress {
-                    run_id: new_id(clock, &mut random),
-                    job: job.name.clone(),
-                    dry_run: arguments.dry_run,
-                    days_to_deadline: Some(days_to_deadline(
-                        &configured.config.campaign,
-                        clock.now(),
-                    )),
-                    ..Progress::default()
-                });
-            }
-            return Ok(failure.exit());
-        }
-    };
     let watch = Watch::new(context.terminal.clone());
     let setting = Setting {
         config: &configured.config,
@@ -88,14 +64,27 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         cancel: &cancel,
         show_addresses: shows_addresses(arguments.show_addresses),
     };
+    let opened = tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(scan::Error::Interrupted.into()),
+        opened = open(&setting, &keys) => opened,
+    };
+    let workplace = match opened {
+        Ok(workplace) => workplace,
+        Err(failure) => {
+            complain(&failure);
+            for job in jobs {
+                let mut finished = setting.report_failed_start(job, failure.exit(), &mut random);
+                print(&setting, &mut finished, arguments.format)?;
+            }
+            return Ok(failure.exit());
+        }
+    };
     let mut exit = Exit::Done;
     for job in jobs {
         let mut finished = setting.run(job, &workplace, &mut random).await;
         exit = exit.and(finished.exit);
-        match print(&setting, &mut finished, arguments.format) {
-            Err(error) if !is_closed_pipe(&error) => return Err(error.into()),
-            _ => {}
-        }
+        print(&setting, &mut finished, arguments.format)?;
         if cancel.is_cancelled() {
             exit = exit.and(Exit::CouldNotRun);
             break;
@@ -103,6 +92,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     }
     workplace.close().await;
     Ok(exit)
+}
+
+async fn open(setting: &Setting<'_>, keys: &Keys) -> Result<Workplace, Failure> {
+    Ok(match setting.dry_run {
+        true => Workplace::copy(setting.config, keys).await?,
+        false => Workplace::real(setting.config, keys).await?,
+    })
 }
 
 fn chosen<'a>(configured: &'a Configured, names: &[String]) -> Result<Vec<&'a Job>, Trouble> {
@@ -117,20 +113,18 @@ fn chosen<'a>(configured: &'a Configured, names: &[String]) -> Result<Vec<&'a Jo
     Ok(jobs.iter().filter(|job| names.is_empty() || names.contains(&job.name)).collect())
 }
 
+/// Prints the plan. Where nobody reads on, the run goes on all the same.
 fn print(setting: &Setting<'_>, finished: &mut Finished, format: Format) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
-    match format {
-        Format::Json => finished.plan.write_json(&finished.progress, &mut out)?,
-        Format::Text => {
-            plan_text::write(
-                &setting.config.campaign,
-                &finished.progress,
-                &mut finished.plan,
-                &mut out,
-            )?;
-        }
+    let Finished { progress, plan, .. } = finished;
+    let written = match format {
+        Format::Json => plan.write_json(progress, &mut out),
+        Format::Text => plan_text::write(&setting.config.campaign, progress, plan, &mut out),
+    };
+    match written.and_then(|()| out.flush()) {
+        Err(error) if is_closed_pipe(&error) => Ok(()),
+        written => written,
     }
-    out.flush()
 }
 
 /// SIGTERM and SIGINT end the run in order.

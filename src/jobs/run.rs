@@ -20,10 +20,11 @@ use crate::report::plan::{BlockedBy, Plan};
 use crate::report::progress::Progress;
 use crate::report::pseudonym::Naming;
 use crate::store;
+use crate::telemetry;
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::planning::Planning;
+use super::planning::{Planned, Planning};
 use super::progress::Watcher;
 use super::scan::{self, Scan};
 use super::workplace::Workplace;
@@ -71,21 +72,7 @@ impl Setting<'_> {
         let started = Instant::now();
         let run_id = new_id(self.clock, random);
         let span = tracing::info_span!("run", run_id = %run_id, job = job.name);
-        let mut finished = Finished {
-            progress: Progress {
-                run_id,
-                job: job.name.clone(),
-                dry_run: self.dry_run,
-                days_to_deadline: Some(days_to_deadline(&self.config.campaign, self.clock.now())),
-                prompts_sent: Some(0),
-                prompts_unknown: Some(0),
-                removals_done: Some(0),
-                failures: Some(0),
-                ..Progress::default()
-            },
-            plan: Plan::default(),
-            exit: Exit::Done,
-        };
+        let mut finished = self.begun(job, run_id);
         let scan_id = new_id(self.clock, random);
         let body = self.body(job, workplace, run_id, scan_id, &mut finished);
         if let Err(failure) = tracing::Instrument::instrument(body, span.clone()).await {
@@ -112,6 +99,36 @@ impl Setting<'_> {
         finished
     }
 
+    /// A run of which nothing is known yet but that it sends and removes nothing.
+    fn begun(&self, job: &Job, run_id: Uuid) -> Finished {
+        Finished {
+            progress: Progress {
+                run_id,
+                job: job.name.clone(),
+                dry_run: self.dry_run,
+                days_to_deadline: Some(days_to_deadline(&self.config.campaign, self.clock.now())),
+                prompts_planned: Some(0),
+                prompts_sent: Some(0),
+                prompts_unknown: Some(0),
+                removals_planned: Some(0),
+                removals_done: Some(0),
+                failures: Some(0),
+                held_back: Some(0),
+                ..Progress::default()
+            },
+            plan: Plan::default(),
+            exit: Exit::Done,
+        }
+    }
+
+    /// A run for which there is no workplace, for a reason that was told before.
+    pub fn report_failed_start(&self, job: &Job, exit: Exit, random: &mut dyn Rng) -> Finished {
+        let mut finished = self.begun(job, new_id(self.clock, random));
+        finished.exit = exit;
+        report(&finished.progress);
+        finished
+    }
+
     async fn body(
         &self,
         job: &Job,
@@ -130,19 +147,19 @@ impl Setting<'_> {
         {
             return Ok(());
         }
-        let Some(_) = store.last_complete_scan().await? else {
+        let Some(last) = store.last_complete_scan().await? else {
             tracing::info!("no complete scan yet: there is nothing to plan or to count");
             return Ok(());
         };
         let tally = store.tally().await?;
         finished.progress.count(&tally);
         if finished.progress.bad_rows.is_none() {
-            finished.progress.bad_rows = Some(0);
+            finished.progress.bad_rows = u64::try_from(last.bad_rows).ok();
         }
         let blocked_by = self.gates(job, is_first);
-        let exempt = self.plan(job, workplace, tally.connections, finished).await?;
-        finished.progress.exempt = Some(exempt);
-        finished.plan.blocked_by = blocked_by;
+        let planned = self.plan(&job.steps, workplace, tally.connections).await?;
+        finished.progress.exempt = Some(planned.exempt);
+        finished.plan = Plan { blocked_by, ..planned.plan };
         for gate in &finished.plan.blocked_by {
             tracing::info!(
                 step = gate.step,
@@ -186,7 +203,12 @@ impl Setting<'_> {
         let mut tries = 0;
         let summary = loop {
             tries += 1;
-            let reader = workplace.inventory(config, self.is_builtin, self.env).await?;
+            // A server that does not answer, or a pipe that nobody writes to, may take for ever.
+            let reader = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return Err(scan::Error::Interrupted.into()),
+                reader = workplace.inventory(config, self.is_builtin, self.env) => reader?,
+            };
             match scan.run(reader).await {
                 Err(scan::Error::Store(store::Error::Overtaken)) if tries < OVERTAKEN => {
                     tracing::info!("another worker completed a scan meanwhile: starting over");
@@ -216,8 +238,11 @@ impl Setting<'_> {
         }
         tracing::error!(
             digest,
-            "the scan was stopped and changed nothing: {text}. If this is right: \
-             worker accept-scan {digest} --by NAME --reason TEXT"
+            remedy = format!(
+                "look at what changed; if it is right, worker accept-scan {digest} --by NAME \
+                 --reason TEXT, and run again"
+            ),
+            "the scan was stopped and changed nothing: {text}"
         );
         finished.plan.blocked_by.push(BlockedBy {
             step: Step::Scan.as_str(),
@@ -231,22 +256,19 @@ impl Setting<'_> {
 
     /// What is still in force when this run brought nothing new.
     async fn fall_back(&self, workplace: &Workplace, progress: &mut Progress) {
-        let known = async {
-            let last = workplace.store.last_complete_scan().await?;
-            Ok::<_, store::Error>((last.is_some(), workplace.store.tally().await?))
-        };
-        if let Ok((true, tally)) = known.await {
-            progress.count(&tally);
-        }
+        let Ok(Some(_)) = workplace.store.last_complete_scan().await else { return };
+        let Ok(tally) = workplace.store.tally().await else { return };
+        progress.count(&tally);
+        progress.exempt =
+            self.plan(&[], workplace, tally.connections).await.ok().map(|planned| planned.exempt);
     }
 
     async fn plan(
         &self,
-        job: &Job,
+        steps: &[Step],
         workplace: &Workplace,
         present: u64,
-        finished: &mut Finished,
-    ) -> Result<u64, Failure> {
+    ) -> Result<Planned, Failure> {
         let exemptions = exemptions_in_force(&workplace.store, self.clock.now()).await?;
         let now = self.clock.now();
         let planning = Planning {
@@ -259,8 +281,8 @@ impl Setting<'_> {
                 founded_at: workplace.store.founded_at().await?.unwrap_or(now),
                 now,
             },
-            prompts: job.steps.contains(&Step::Prompt),
-            removals: job.steps.contains(&Step::Remove),
+            prompts: steps.contains(&Step::Prompt),
+            removals: steps.contains(&Step::Remove),
             present,
             naming: match self.show_addresses {
                 true => Naming::Addresses,
@@ -269,9 +291,7 @@ impl Setting<'_> {
             watcher: self.watcher,
             cancel: self.cancel,
         };
-        let planned = planning.run().await?;
-        finished.plan = planned.plan;
-        Ok(planned.exempt)
+        Ok(planning.run().await?)
     }
 
     /// What keeps whole steps from having effects, all at once.
@@ -340,7 +360,7 @@ pub fn complain(failure: &Failure) {
 }
 
 /// The progress event.
-pub fn report(progress: &Progress) {
+fn report(progress: &Progress) {
     let members = serde_json::to_string(progress).unwrap_or_default();
-    tracing::info!(members, "progress report");
+    tracing::info!(target: telemetry::RESULTS, members, "progress report");
 }

@@ -55,10 +55,10 @@ pub fn standing(campaign: &Campaign, progress: &Progress, out: &mut dyn Write) -
     let deadline = campaign.deadline.with_timezone(&campaign.zone);
     writeln!(
         out,
-        "  deadline {} ({}), {} days left",
+        "  deadline {} ({}), {}",
         deadline.format("%Y-%m-%d %H:%M"),
         campaign.zone.name(),
-        progress.days_to_deadline.unwrap_or_default()
+        days_left(progress.days_to_deadline.unwrap_or_default())
     )?;
     let Some(connections) = progress.connections else {
         return writeln!(out, "  no complete scan yet");
@@ -67,7 +67,7 @@ pub fn standing(campaign: &Campaign, progress: &Progress, out: &mut dyn Write) -
         Some(percent) => format!("{percent:.1}% ready"),
         None => "nobody concerned".to_owned(),
     };
-    writeln!(out, "  {connections} connections, {percent}")?;
+    writeln!(out, "  {}, {percent}", counted(connections, "connection"))?;
     let line = |out: &mut dyn Write, fields: &[(&str, Option<u64>)]| {
         let words: Vec<String> = fields
             .iter()
@@ -105,12 +105,33 @@ pub fn standing(campaign: &Campaign, progress: &Progress, out: &mut dyn Write) -
     line(out, &[("beside them: gone", progress.gone), ("bad rows", progress.bad_rows)])
 }
 
+fn days_left(days: i64) -> String {
+    match u64::try_from(days) {
+        Ok(0) => "less than a day left".to_owned(),
+        Ok(left) => format!("{} left", counted(left, "day")),
+        Err(_) => "passed".to_owned(),
+    }
+}
+
+/// A number with its noun.
+#[must_use]
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The width of a column that holds all of these, up to where a long one stands out alone.
+fn width<'a>(words: impl Iterator<Item = &'a String>) -> usize {
+    words.map(|word| word.chars().count()).filter(|width| *width <= 48).max().unwrap_or_default()
+}
+
 fn prompts(plan: &mut Plan, out: &mut dyn Write) -> io::Result<()> {
     let total = plan.prompts.len();
     writeln!(out, "Prompts planned: {total}")?;
     let shown: Vec<PromptEntry> = plan.prompts.first(SHOWN)?;
-    for prompt in &shown {
-        writeln!(out, "  {:<10} {:<28} {}", prompt.channel, prompt.recipient, prompt.reason)?;
+    let channels = width(shown.iter().map(|prompt| &prompt.channel));
+    let recipients = width(shown.iter().map(|prompt| &prompt.recipient));
+    for PromptEntry { channel, recipient, reason, .. } in &shown {
+        writeln!(out, "  {channel:<channels$}  {recipient:<recipients$}  {reason}")?;
     }
     more(total, shown.len(), out)
 }
@@ -136,7 +157,7 @@ fn held_back(plan: &mut Plan, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     let mut by_code: BTreeMap<(String, String), (u64, String)> = BTreeMap::new();
-    let mut examples: Vec<String> = Vec::new();
+    let mut example: Option<String> = None;
     plan.held_back.each(|held: HeldBack| {
         for reason in &held.reasons {
             let entry = by_code
@@ -144,18 +165,16 @@ fn held_back(plan: &mut Plan, out: &mut dyn Write) -> io::Result<()> {
                 .or_insert_with(|| (0, reason.text.clone()));
             entry.0 += 1;
         }
-        if examples.len() < 3 {
-            examples.push(held.connection_key);
-        }
+        example.get_or_insert(held.connection_key);
         Ok(())
     })?;
     for ((action, code), (count, text)) in by_code {
-        writeln!(out, "  {count:>6} {action:<7} {code:<24} e.g. {text}")?;
+        writeln!(out, "  {count:>6}  {action:<6}  {code:<22}  e.g. {text}")?;
     }
     writeln!(
         out,
-        "  see `worker explain {}`, or --format json for all",
-        examples.join("` or `worker explain ")
+        "  `worker explain {}` tells more of one of them, --format json lists all",
+        example.as_deref().unwrap_or("ID")
     )
 }
 
@@ -163,5 +182,16 @@ fn more(total: u64, shown: usize, out: &mut dyn Write) -> io::Result<()> {
     match total.saturating_sub(shown as u64) {
         0 => Ok(()),
         more => writeln!(out, "  … and {more} more (--format json lists all)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_said_as_people_say_them() {
+        let said: Vec<String> = [295, 1, 0, -1].into_iter().map(days_left).collect();
+        assert_eq!(said, ["295 days left", "1 day left", "less than a day left", "passed"]);
     }
 }

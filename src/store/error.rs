@@ -91,6 +91,11 @@ fn database_remedy(error: &sqlx::Error) -> Remedy {
         sqlx::Error::Database(inner) => match inner.code().as_deref() {
             // SQLITE_FULL, and PostgreSQL's disk_full.
             Some("13" | "53100") => "the disk is full: make room and run again; nothing was lost",
+            // SQLITE_IOERR_WRITE.
+            Some("778") => {
+                "the file could not be written: is there room, and may it grow (ulimit -f)? \
+                 nothing was lost; run again"
+            }
             // SQLITE_READONLY and its extended codes, PostgreSQL's read_only_sql_transaction.
             Some("8" | "264" | "520" | "776" | "1032" | "1544" | "25006") => {
                 "the database is read-only here: make it writable for this user, or use --dry-run"
@@ -104,7 +109,9 @@ fn database_remedy(error: &sqlx::Error) -> Remedy {
             Some("26" | "11") => {
                 "the file is no intact SQLite database: check [database] url, or restore a backup"
             }
-            Some("42501") => "the database user lacks a right: see docs/operations.md",
+            Some("42501") => {
+                "let the database user read and write the worker's tables; a dry run needs only SELECT"
+            }
             Some("28P01" | "28000") => {
                 "the database refused the user or password in [database] url"
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
 
 use super::{Error, Store, dialect, with_db};
 
@@ -15,6 +15,8 @@ pub const SCHEMA_VERSION: i64 = 1;
 
 /// How long a statement waits for another writer, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the reason is looked for when a caller's patience has ended.
+const LAST_TRY: Duration = Duration::from_secs(2);
 /// SQLite's page cache for each connection, in KiB.
 const CACHE_KIB: u32 = 8 * 1024;
 
@@ -64,7 +66,10 @@ impl Database {
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match self {
-            Self::Sqlite(path) => std::fs::metadata(path).map_or(true, |file| file.len() == 0),
+            Self::Sqlite(path) => match std::fs::metadata(path) {
+                Ok(file) => file.len() == 0,
+                Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+            },
             Self::Postgres(..) => false,
         }
     }
@@ -113,7 +118,8 @@ pub(super) async fn open_sqlite(
         .synchronous(synchronous)
         .busy_timeout(PATIENCE)
         .pragma("cache_size", format!("-{CACHE_KIB}"))
-        .optimize_on_close(false, None);
+        .optimize_on_close(false, None)
+        .disable_statement_logging();
     Ok(SqlitePoolOptions::new()
         .max_connections(4)
         .acquire_timeout(PATIENCE)
@@ -121,13 +127,23 @@ pub(super) async fn open_sqlite(
         .await?)
 }
 
-pub(super) async fn open_postgres(options: &PgConnectOptions) -> Result<PgPool, Error> {
-    let pool = PgPoolOptions::new()
-        .max_connections(4)
-        .acquire_timeout(PATIENCE)
-        .connect_with(options.clone())
-        .await?;
-    Ok(pool)
+/// Waits for a server that is about to come up.
+async fn open_postgres(options: &PgConnectOptions) -> Result<PgPool, Error> {
+    let options = options.clone().disable_statement_logging();
+    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE);
+    match pool.connect_with(options.clone()).await {
+        Ok(pool) => Ok(pool),
+        Err(sqlx::Error::PoolTimedOut) => Err(why_not(&options).await.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Why a server cannot be reached, which the pool keeps to itself.
+async fn why_not(options: &PgConnectOptions) -> sqlx::Error {
+    match tokio::time::timeout(LAST_TRY, PgConnection::connect_with(options)).await {
+        Ok(Err(error)) => error,
+        Ok(Ok(_)) | Err(_) => sqlx::Error::PoolTimedOut,
+    }
 }
 
 impl Store {

@@ -204,8 +204,14 @@ impl Scan<'_> {
         events: Sorter,
     ) -> Result<Summary, Error> {
         let scan_before = last.as_ref().map(|last| last.scan_id);
-        let mut writer =
-            ScanWriter::begin(self.store, scan_before, sets.clone(), self.now, self.run_id).await?;
+        // Waits for as long as another scan of this database takes.
+        let mut writer = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Err(Error::Interrupted),
+            writer = ScanWriter::begin(
+                self.store, scan_before, sets.clone(), self.now, self.run_id,
+            ) => writer?,
+        };
         if nothing_known && gathered.drafts >= BULK_ROWS {
             writer.expect_bulk().await?;
         }
