@@ -1,7 +1,10 @@
-//! What the tests share: throw-away database servers that end with the test process, and
-//! inventories in every kind.
+//! What the tests share: throw-away database servers that end with the test process,
+//! inventories in every kind, and the program itself in a directory of its own.
 
+pub mod generated;
 pub mod inventory;
 pub mod mariadb;
 pub mod pg;
+pub mod place;
+pub mod said;
 mod server;
