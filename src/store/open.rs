@@ -67,7 +67,7 @@ impl Database {
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Sqlite(path) => match std::fs::metadata(path) {
-                Ok(file) => file.len() == 0,
+                Ok(file) => file.is_file() && file.len() == 0,
                 Err(error) => error.kind() == std::io::ErrorKind::NotFound,
             },
             Self::Postgres(..) => false,
