@@ -166,9 +166,7 @@ async fn explain(
         let own = std::slice::from_ref(&connection);
         let siblings = match connection.presence {
             Presence::Gone => own,
-            Presence::Present | Presence::RowBad => {
-                together.get(&grant).map_or(own, Vec::as_slice)
-            }
+            Presence::Present | Presence::RowBad => together.get(&grant).map_or(own, Vec::as_slice),
         };
         let held = settled.get(&grant).copied().unwrap_or_default();
         let reason = unsettled.get(&grant).copied().flatten();
