@@ -54,6 +54,7 @@
 //! | what does this scope text mean? | [`domain::scopes`], and its `catalogue.toml` |
 //! | which class, ready or not, and on what evidence? | [`domain::grant`], [`domain::evidence`], [`domain::class`] |
 //! | why is this person not prompted? | [`domain::decide`], [`domain::reason`] |
+//! | who is due now? | [`jobs::due`] |
 //! | when does a stage open, and who is at work? | [`domain::calendar`] |
 //! | what is a bad row? | [`inventory::BadReason`] |
 //! | when is a connection gone? | `jobs::scan::unite`, and `docs/guard.md` |

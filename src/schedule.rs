@@ -7,8 +7,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, LocalResult, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use chrono_tz::Tz;
+
+use crate::domain::calendar::{Instant, look_up};
 
 /// The years that the `cron` crate knows.
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=2100;
@@ -117,7 +119,7 @@ impl Schedule {
         let mut leapt: Option<DateTime<Utc>> = None;
         // From before a transition that may just be over: a time leapt over is still to come.
         for wall in self.cron.after(&(wall - LARGEST_SHIFT).and_utc()) {
-            match instant(zone, wall.naive_utc()) {
+            match look_up(zone, wall.naive_utc()) {
                 Instant::Leapt(at) if at > after => {
                     leapt = Some(leapt.map_or(at, |first| first.min(at)));
                 }
@@ -129,32 +131,6 @@ impl Schedule {
             }
         }
         leapt
-    }
-}
-
-/// When a wall clock shows a time.
-enum Instant {
-    Shown(DateTime<Utc>),
-    /// Never; this is when it would have, had the clock not been put forward.
-    Leapt(DateTime<Utc>),
-}
-
-fn instant(zone: Tz, wall: NaiveDateTime) -> Instant {
-    match zone.from_local_datetime(&wall) {
-        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Instant::Shown(at.to_utc()),
-        LocalResult::None => {
-            // A day is farther back than any leap is long, and nearer than the transition before.
-            let before = zone.offset_from_utc_datetime(&(wall - TimeDelta::days(1))).fix();
-            Instant::Leapt((wall - before).and_utc())
-        }
-    }
-}
-
-/// The instant of a wall time by the same rule as [`Schedule::next_fire`].
-#[must_use]
-pub fn first_instant(zone: Tz, wall: NaiveDateTime) -> DateTime<Utc> {
-    match instant(zone, wall) {
-        Instant::Shown(at) | Instant::Leapt(at) => at,
     }
 }
 

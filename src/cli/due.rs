@@ -1,16 +1,12 @@
 //! `worker due`
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
-use serde::Serialize;
-
-use crate::domain::decide::{Rules, Told};
-use crate::domain::scopes::{Scope, ScopeSet};
+use crate::domain::decide::Rules;
+use crate::jobs::due::{Due, due};
 use crate::jobs::exit::Exit;
 use crate::jobs::run::exemptions_in_force;
 use crate::report::pseudonym::Naming;
-use crate::store::awaiting::Walk;
 
 use super::context::{Context, Trouble, moment, shows_addresses};
 
@@ -29,36 +25,11 @@ pub(super) struct Arguments {
     /// As if it were this day or time
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// Show addresses also where standard output is no terminal
+    /// Show names and addresses also where standard output is no terminal
     #[arg(long)]
     show_addresses: bool,
     #[arg(long, value_enum, default_value = "text")]
     format: DueFormat,
-}
-
-/// One person due at one stage, for one grant.
-#[derive(Serialize)]
-struct Due<'a> {
-    stage: &'a str,
-    recipient: String,
-    name: Option<String>,
-    locale: Option<String>,
-    time_zone: Option<&'static str>,
-    channels: Vec<String>,
-    deadline: chrono::DateTime<chrono::Utc>,
-    grant: String,
-    required: Vec<&'static str>,
-    connections: Vec<DueConnection>,
-}
-
-#[derive(Serialize)]
-struct DueConnection {
-    connection_id: Option<String>,
-    connection_key: String,
-    tenant_id: String,
-    tenant_name: Option<String>,
-    account_id: Option<String>,
-    missing: Vec<&'static str>,
 }
 
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Trouble> {
@@ -69,7 +40,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         Some(at) => moment("--at", at, config)?,
         None => context.now(),
     };
-    let exemptions = exemptions_in_force(&store, &context.clock).await?;
+    let exemptions = exemptions_in_force(&store, now).await?;
     let rules = Rules {
         campaign: &config.campaign,
         prompts: &config.prompts,
@@ -82,70 +53,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         true => Naming::Addresses,
         false => Naming::Pseudonyms(&keys.pseudonym),
     };
-    let sets = store.scope_sets().await?;
-    let mut walk = Walk::default();
     let mut out = BufWriter::new(io::stdout().lock());
     let mut people: u64 = 0;
-    if rules.something_may_be_due() {
-        loop {
-            let page = store.next_awaiting(&mut walk, &sets).await?;
-            if page.is_empty() {
-                break;
-            }
-            let ids: Vec<_> =
-                page.iter().filter_map(|grant| Some(grant.first()?.facts.grant)).collect();
-            let settled = store.settled_scopes(&ids, &sets).await?;
-            for connections in page {
-                let Some(grant) = connections.first().map(|connection| connection.facts.grant)
-                else {
-                    continue;
-                };
-                let held = settled.get(&grant).copied().unwrap_or_default();
-                let decision = rules.decide(&connections, held, |_| Told::default());
-                let mut by_person: BTreeMap<String, Due<'_>> = BTreeMap::new();
-                for line in &decision.prompts {
-                    let recipient = line.party.recipient.key();
-                    let due = by_person.entry(recipient.clone()).or_insert_with(|| Due {
-                        stage: &line.stage.name,
-                        recipient: naming.name(&recipient),
-                        name: line.party.name.clone(),
-                        locale: line.party.locale.clone(),
-                        time_zone: line.party.zone.map(|zone| zone.name()),
-                        channels: Vec::new(),
-                        deadline: config.campaign.deadline,
-                        grant: grant.to_string(),
-                        required: names(config.campaign.required),
-                        connections: Vec::new(),
-                    });
-                    let channel = line.channel.to_string();
-                    if !due.channels.contains(&channel) {
-                        due.channels.push(channel);
-                    }
-                    let key = line.connection.to_string();
-                    if due.connections.iter().any(|known| known.connection_key == key) {
-                        continue;
-                    }
-                    let Some(connection) =
-                        connections.iter().find(|connection| connection.key == line.connection)
-                    else {
-                        continue;
-                    };
-                    due.connections.push(DueConnection {
-                        connection_id: connection.facts.id.map(|id| id.to_string()),
-                        connection_key: key,
-                        tenant_id: connection.facts.tenant.to_string(),
-                        tenant_name: connection.facts.tenant_name.clone(),
-                        account_id: connection.facts.account.clone(),
-                        missing: names(line.missing),
-                    });
-                }
-                for due in by_person.values() {
-                    people += 1;
-                    print(due, arguments.format, &mut out)?;
-                }
-            }
-        }
-    }
+    due(&store, &rules, naming, |due| {
+        people += 1;
+        print(due, arguments.format, &mut out)
+    })
+    .await?;
     store.close().await;
     if arguments.format == DueFormat::Text && people == 0 {
         writeln!(out, "Nobody is due now.")?;
@@ -163,17 +77,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-fn names(scopes: ScopeSet) -> Vec<&'static str> {
-    scopes.iter().map(Scope::name).collect()
-}
-
 fn print(due: &Due<'_>, format: DueFormat, out: &mut dyn Write) -> io::Result<()> {
     match format {
-        DueFormat::Jsonl | DueFormat::Json => {
-            writeln!(out, "{}", serde_json::to_string(due)?)
-        }
+        DueFormat::Jsonl | DueFormat::Json => writeln!(out, "{}", serde_json::to_string(due)?),
         DueFormat::Text => {
-            let count = due.connections.len();
+            let count: usize = due.grants.iter().map(|grant| grant.connections.len()).sum();
             let unit = if count == 1 { "connection" } else { "connections" };
             writeln!(out, "{:<16} {:<32} {count} {unit}", due.stage, due.recipient)
         }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::class::Class;
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, Presence};
 use crate::domain::decide::Rules;
 use crate::domain::grant::{ConnectionKey, GrantId, Readiness, Unsettled};
 use crate::domain::next::{Next, NextAction};
@@ -96,7 +96,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let (store, keys) = context.existing(config).await?;
     let sets = store.scope_sets().await?;
     let found = lookup(&store, &arguments.id, &sets).await?;
-    let exemptions = exemptions_in_force(&store, &context.clock).await?;
+    let exemptions = exemptions_in_force(&store, context.now()).await?;
     let rules = Rules {
         campaign: &config.campaign,
         prompts: &config.prompts,
@@ -156,12 +156,18 @@ async fn explain(
         .collect();
     let mut together: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
     for connection in store.connections_of_grants(&grants, sets).await? {
-        together.entry(connection.facts.grant).or_default().push(connection);
+        if connection.presence != Presence::Gone {
+            together.entry(connection.facts.grant).or_default().push(connection);
+        }
     }
     let mut explained = Vec::with_capacity(found.len());
     for connection in found {
         let grant = connection.facts.grant;
-        let siblings = together.get(&grant).map(Vec::as_slice).unwrap_or_default();
+        let own = std::slice::from_ref(&connection);
+        let siblings = match connection.presence {
+            Presence::Gone => own,
+            Presence::Present | Presence::RowBad => together.get(&grant).map_or(own, Vec::as_slice),
+        };
         let held = settled.get(&grant).copied().unwrap_or_default();
         let reason = unsettled.get(&grant).copied().flatten();
         let parties = responsible(siblings);

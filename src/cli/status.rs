@@ -38,7 +38,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         let tally = store.tally().await?;
         progress.count(&tally);
         progress.bad_rows = u64::try_from(last.bad_rows).ok();
-        let exemptions: Exemptions = exemptions_in_force(&store, &context.clock).await?;
+        let exemptions: Exemptions = exemptions_in_force(&store, context.now()).await?;
         let planning = Planning {
             store: &store,
             rules: Rules {

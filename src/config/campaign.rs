@@ -10,8 +10,8 @@ use super::problem::Wrong;
 use super::table::Table;
 use super::value::{FromToml, Value, day};
 use super::{scopes, stages};
+use crate::domain::calendar::midnight;
 use crate::domain::campaign::{Campaign, WorkingTime};
-use crate::schedule::first_instant;
 
 /// Reads the table; `None` when its stages or scopes are missing or wrong.
 pub(super) fn read(root: &Table<'_>, means: &Means<'_>) -> Option<Campaign> {
@@ -32,7 +32,7 @@ const DEFAULT_DEADLINE: NaiveDate = NaiveDate::from_ymd_opt(2027, 9, 13).unwrap(
 
 /// Xero names days, not times: its own day begins in Auckland, before anywhere else.
 fn start_of_day_in_auckland(day: NaiveDate) -> DateTime<Utc> {
-    first_instant(Pacific::Auckland, day.and_time(NaiveTime::MIN))
+    midnight(Pacific::Auckland, day)
 }
 
 /// Monday to Thursday from nine to four, where nothing else is written: whoever reads a

@@ -1,26 +1,43 @@
 //! Days and hours: when stages open, and when a recipient is at work. Days are calendar
 //! days of a zone, so that clock changes move no stage.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono::offset::LocalResult;
+use chrono::{
+    DateTime, Datelike, Days, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
 use super::campaign::{Campaign, Stage, WorkingTime};
 use super::reason::{Code, Reason};
 
-/// The instant at which a wall clock shows `wall`: the first of two, and moved on by the
-/// length of the gap where the clock skips it.
+/// When a wall clock shows a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instant {
+    /// The first of two, where it shows it twice.
+    Shown(DateTime<Utc>),
+    /// Never; this is when it would have, had the clock not been put forward.
+    Leapt(DateTime<Utc>),
+}
+
+/// Looks a wall time up.
+#[must_use]
+pub fn look_up(zone: Tz, wall: NaiveDateTime) -> Instant {
+    match zone.from_local_datetime(&wall) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => Instant::Shown(at.to_utc()),
+        LocalResult::None => {
+            // A day is farther back than any leap is long, and nearer than the transition before.
+            let before = zone.offset_from_utc_datetime(&(wall - TimeDelta::days(1))).fix();
+            Instant::Leapt((wall - before).and_utc())
+        }
+    }
+}
+
+/// The instant of a wall time: the first of two, and moved on by the length of the gap where
+/// the clock skips it.
 #[must_use]
 pub fn instant(zone: Tz, wall: NaiveDateTime) -> DateTime<Utc> {
-    use chrono::offset::LocalResult;
-    match zone.from_local_datetime(&wall) {
-        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.to_utc(),
-        LocalResult::None => {
-            // No zone skips more than a day; the offset before the gap still holds there.
-            let earlier = wall - TimeDelta::days(1);
-            let offset = zone.offset_from_utc_datetime(&earlier);
-            wall.and_utc()
-                - TimeDelta::seconds(i64::from(chrono::Offset::fix(&offset).local_minus_utc()))
-        }
+    match look_up(zone, wall) {
+        Instant::Shown(at) | Instant::Leapt(at) => at,
     }
 }
 

@@ -1,5 +1,6 @@
 //! One run: scan, plan, report; and what its parts share.
 
+pub mod due;
 pub mod exit;
 mod failure;
 pub mod planning;

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -246,7 +247,7 @@ impl Setting<'_> {
         present: u64,
         finished: &mut Finished,
     ) -> Result<u64, Failure> {
-        let exemptions = exemptions_in_force(&workplace.store, self.clock).await?;
+        let exemptions = exemptions_in_force(&workplace.store, self.clock.now()).await?;
         let now = self.clock.now();
         let planning = Planning {
             store: &workplace.store,
@@ -307,11 +308,11 @@ impl Setting<'_> {
 /// The database cannot be used.
 pub async fn exemptions_in_force(
     store: &store::Store,
-    clock: &dyn Clock,
+    now: DateTime<Utc>,
 ) -> Result<Exemptions, store::Error> {
     let all = store.exemptions().await?;
     let all = all.into_iter().map(|exemption| (exemption.id, exemption.until, exemption.reason));
-    Ok(Exemptions::in_force(all, clock.now()))
+    Ok(Exemptions::in_force(all, now))
 }
 
 /// An enabled step with something to do that this version cannot do is a stop, never a

@@ -154,7 +154,7 @@ impl Groups {
     ///
     /// # Errors
     /// A temporary file cannot be read.
-    pub fn next(&mut self) -> io::Result<Option<(u128, Vec<Vec<u8>>)>> {
+    pub fn next_group(&mut self) -> io::Result<Option<(u128, Vec<Vec<u8>>)>> {
         let Some((key, first)) = self.ahead.take() else { return Ok(None) };
         let mut records = vec![first];
         loop {
@@ -211,9 +211,9 @@ mod tests {
         }
         let mut groups = Groups::of(sorter.finish().unwrap()).unwrap();
         for key in 0..3 {
-            let (found, records) = groups.next().unwrap().unwrap();
+            let (found, records) = groups.next_group().unwrap().unwrap();
             assert_eq!((found, records.len()), (key, 10));
         }
-        assert!(groups.next().unwrap().is_none());
+        assert!(groups.next_group().unwrap().is_none());
     }
 }

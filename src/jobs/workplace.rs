@@ -42,13 +42,14 @@ impl Workplace {
     /// It cannot be used, or serves another app.
     pub async fn real(config: &Config, fresh: &Keys) -> Result<Self, store::Error> {
         let database = database(config)?;
-        let store = database.open().await?;
-        match config.database.migrate {
+        let store = match config.database.migrate {
             Migrate::Auto => {
+                let store = database.open().await?;
                 store.migrate().await?;
+                store
             }
-            Migrate::Manual => store.require_schema().await?,
-        }
+            Migrate::Manual => database.open_existing().await?,
+        };
         let keys = store.bind(&config.app.client_id, fresh).await?;
         Ok(Self { store, keys, database, copy: None })
     }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, Presence};
 use crate::domain::grant::GrantId;
 
 use super::{Error, ScopeSets, Store, with_db};
@@ -44,6 +44,10 @@ impl Store {
         let connections = self.connections_of_grants(&grants, sets).await?;
         let mut groups: Vec<Vec<Connection>> = Vec::with_capacity(grants.len());
         for connection in connections {
+            // Who stands only in rows that are gone is no longer responsible for the rest.
+            if connection.presence == Presence::Gone {
+                continue;
+            }
             match groups.last_mut() {
                 Some(group) if group[0].facts.grant == connection.facts.grant => {
                     group.push(connection)

@@ -87,6 +87,9 @@ impl Database {
     /// # Errors
     /// It is missing, cannot be opened, or has another schema.
     pub async fn open_existing(&self) -> Result<Store, Error> {
+        if self.is_missing() {
+            return Err(Error::SchemaOlder { found: 0, needed: SCHEMA_VERSION });
+        }
         let store = match self {
             Self::Sqlite(path) => {
                 Store::Sqlite(open_sqlite(path, SqliteSynchronous::Full, false).await?)

@@ -68,7 +68,7 @@ impl Settle<'_> {
             let mut page: Vec<(GrantId, Events)> = Vec::new();
             let mut size = 0;
             while page.len() < GRANTS && size < EVENTS {
-                let Some((grant, records)) = groups.next()? else { break };
+                let Some((grant, records)) = groups.next_group()? else { break };
                 let grant = GrantId(uuid::Uuid::from_u128(grant));
                 let events = records
                     .iter()

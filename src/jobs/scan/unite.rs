@@ -53,7 +53,7 @@ impl<'a> Unite<'a> {
         loop {
             let mut batch: Vec<(ConnectionKey, Found)> = Vec::with_capacity(BATCH);
             while batch.len() < BATCH {
-                let Some((key, records)) = groups.next()? else { break };
+                let Some((key, records)) = groups.next_group()? else { break };
                 let key = ConnectionKey(uuid::Uuid::from_u128(key));
                 batch.push((key, found(&records)?));
             }

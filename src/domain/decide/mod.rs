@@ -331,3 +331,6 @@ pub fn hold_back(held_back: &mut Vec<HeldBack>, connection: ConnectionKey, reaso
         None => held_back.push(HeldBack { connection, action: Action::Prompt, reasons }),
     }
 }
+
+#[cfg(test)]
+mod tests;

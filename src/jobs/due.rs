@@ -1,0 +1,193 @@
+//! Who is due for which stage now: one entry for each person and stage, whatever number of
+//! grants and connections stands behind it, for hosts that send with their own means.
+
+use std::io;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::connection::Connection;
+use crate::domain::decide::{PromptLine, Rules, Told};
+use crate::domain::grant::GrantId;
+use crate::domain::scopes::{Scope, ScopeSet};
+use crate::report::pseudonym::Naming;
+use crate::store::Store;
+use crate::store::awaiting::Walk;
+
+use super::Failure;
+use super::sorter::{Groups, Sorter};
+
+/// One person due at one stage.
+#[derive(Debug, Serialize)]
+pub struct Due<'a> {
+    pub stage: &'a str,
+    pub recipient: String,
+    /// Only shown together with addresses.
+    pub name: Option<String>,
+    pub locale: Option<String>,
+    pub time_zone: Option<String>,
+    pub channels: Vec<String>,
+    pub deadline: DateTime<Utc>,
+    /// One consent, and so one link, for each.
+    pub grants: Vec<DueGrant>,
+}
+
+/// One of a person's grants.
+#[derive(Debug, Serialize)]
+pub struct DueGrant {
+    pub grant: String,
+    /// What its consent has to ask for.
+    pub required: Vec<&'static str>,
+    pub connections: Vec<DueConnection>,
+}
+
+/// An awaiting connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueConnection {
+    pub connection_id: Option<String>,
+    pub connection_key: String,
+    pub tenant_id: String,
+    pub tenant_name: Option<String>,
+    pub account_id: Option<String>,
+    pub missing: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    stage: usize,
+    recipient: String,
+    channel: String,
+    name: Option<String>,
+    locale: Option<String>,
+    time_zone: Option<String>,
+    grant: u128,
+    required: ScopeSet,
+    connection: DueConnection,
+}
+
+fn names(scopes: ScopeSet) -> Vec<&'static str> {
+    scopes.iter().map(Scope::name).collect()
+}
+
+/// Passes on everyone who is due, in an order that depends on nothing but who they are.
+///
+/// # Errors
+/// The database or the temporary directory cannot be used, or `each` fails.
+pub async fn due(
+    store: &Store,
+    rules: &Rules<'_>,
+    naming: Naming<'_>,
+    mut each: impl FnMut(&Due<'_>) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let mut lines = Sorter::default();
+    if rules.something_may_be_due() {
+        let sets = store.scope_sets().await?;
+        let mut walk = Walk::default();
+        let mut buffer = Vec::new();
+        loop {
+            let page = store.next_awaiting(&mut walk, &sets).await?;
+            if page.is_empty() {
+                break;
+            }
+            let grants: Vec<GrantId> =
+                page.iter().filter_map(|grant| Some(grant.first()?.facts.grant)).collect();
+            let settled = store.settled_scopes(&grants, &sets).await?;
+            for connections in page {
+                let Some(first) = connections.first() else { continue };
+                let held = settled.get(&first.facts.grant).copied().unwrap_or_default();
+                let decision = rules.decide(&connections, held, |_| Told::default());
+                for line in &decision.prompts {
+                    add(line, &connections, rules, &mut lines, &mut buffer)?;
+                }
+            }
+        }
+    }
+    let mut groups = Groups::of(lines.finish()?)?;
+    while let Some((_, records)) = groups.next_group()? {
+        let lines: Vec<Line> = records
+            .iter()
+            .map(|record| postcard::from_bytes(record).map_err(io::Error::other))
+            .collect::<io::Result<_>>()?;
+        if let Some(due) = person(lines, rules, naming) {
+            each(&due)?;
+        }
+    }
+    Ok(())
+}
+
+fn add(
+    line: &PromptLine<'_>,
+    connections: &[Connection],
+    rules: &Rules<'_>,
+    lines: &mut Sorter,
+    buffer: &mut Vec<u8>,
+) -> io::Result<()> {
+    let Some(connection) = connections.iter().find(|one| one.key == line.connection) else {
+        return Ok(());
+    };
+    let stages = &rules.campaign.stages;
+    let facts = &connection.facts;
+    let record = Line {
+        stage: stages.iter().position(|stage| stage == line.stage).unwrap_or_default(),
+        recipient: line.party.recipient.key(),
+        channel: line.channel.to_string(),
+        name: line.party.name.clone(),
+        locale: line.party.locale.clone(),
+        time_zone: line.party.zone.map(|zone| zone.name().to_owned()),
+        grant: facts.grant.0.as_u128(),
+        required: facts.required.unwrap_or(rules.campaign.required),
+        connection: DueConnection {
+            connection_id: facts.id.map(|id| id.to_string()),
+            connection_key: connection.key.to_string(),
+            tenant_id: facts.tenant.to_string(),
+            tenant_name: facts.tenant_name.clone(),
+            account_id: facts.account.clone(),
+            missing: names(line.missing).into_iter().map(str::to_owned).collect(),
+        },
+    };
+    buffer.clear();
+    postcard::to_io(&record, &mut *buffer).map_err(io::Error::other)?;
+    let name = format!("{}\0{}", record.stage, record.recipient);
+    lines.push(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).as_u128(), buffer)
+}
+
+fn person<'a>(lines: Vec<Line>, rules: &Rules<'a>, naming: Naming<'_>) -> Option<Due<'a>> {
+    let first = lines.first()?;
+    let stage = rules.campaign.stages.get(first.stage)?;
+    let shows_names = matches!(naming, Naming::Addresses);
+    let mut due = Due {
+        stage: &stage.name,
+        recipient: naming.name(&first.recipient),
+        name: first.name.clone().filter(|_| shows_names),
+        locale: first.locale.clone(),
+        time_zone: first.time_zone.clone(),
+        channels: Vec::new(),
+        deadline: rules.campaign.deadline,
+        grants: Vec::new(),
+    };
+    let mut grants: Vec<(u128, ScopeSet, Vec<DueConnection>)> = Vec::new();
+    for line in lines {
+        if !due.channels.contains(&line.channel) {
+            due.channels.push(line.channel);
+        }
+        match grants.iter_mut().find(|(grant, _, _)| *grant == line.grant) {
+            Some((_, required, connections)) => {
+                *required = required.union(line.required);
+                if !connections.contains(&line.connection) {
+                    connections.push(line.connection);
+                }
+            }
+            None => grants.push((line.grant, line.required, vec![line.connection])),
+        }
+    }
+    due.grants = grants
+        .into_iter()
+        .map(|(grant, required, connections)| DueGrant {
+            grant: Uuid::from_u128(grant).to_string(),
+            required: names(required),
+            connections,
+        })
+        .collect();
+    Some(due)
+}
