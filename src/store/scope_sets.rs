@@ -15,7 +15,7 @@ pub struct ScopeSets {
 }
 
 impl ScopeSets {
-    /// The number of a set; a new one is remembered and written by [`ScopeSets::save`].
+    /// The number of a set; a new one is remembered and written by `save`.
     pub fn number(&mut self, set: ScopeSet) -> i64 {
         if let Some(number) = self.by_set.get(&set) {
             return *number;

@@ -1,10 +1,10 @@
 //! The scan: reads the inventory, classifies every connection, and puts the result in force
 //! in one transaction, or nothing of it.
 //!
-//! Three parts, each in bounded memory: [`gather`] reads and lays out by connection what is
-//! new or changed, [`unite`] compares rows of one connection and turns them into events of
-//! grants, [`settle`] judges the grants concerned. The store is read as the last complete
-//! scan left it, while one transaction takes what changes; the [`guard`] has the last word.
+//! Three parts, each in bounded memory: `gather` reads and lays out by connection what is
+//! new or changed, `unite` compares rows of one connection and turns them into events of
+//! grants, `settle` judges the grants concerned. The store is read as the last complete
+//! scan left it, while one transaction takes what changes; the `guard` has the last word.
 
 mod gather;
 pub mod guard;
