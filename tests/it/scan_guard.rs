@@ -65,7 +65,8 @@ async fn rows_that_all_turn_bad_are_stopped_and_change_nothing_e3() {
     both(async |world: World| {
         world.scan(&lines(1..=10)).await;
         let dump = world.dump(&["connections", "people", "grants", "changes", "bad_rows"]).await;
-        let broken: Vec<Line> = (1..=10).map(|n| line(n).with(Column::AccessToken, "<html>")).collect();
+        let broken: Vec<Line> =
+            (1..=10).map(|n| line(n).with(Column::AccessToken, "<html>")).collect();
         let limits = GuardLimits { floor: 1, max_change_percent: 20.0, max_bad_percent: 1.0 };
         let summary = under(&world, &broken, limits).await;
         assert_eq!(codes(&summary), ["floor", "max_bad_percent"]);

@@ -98,14 +98,14 @@ fn spoilt(seed: u64) -> Vec<u8> {
         .byte_records()
         .map(|row| row.expect("a record").iter().map(<[u8]>::to_vec).collect())
         .collect();
-    let position = |name: &str| {
-        header.iter().position(|column| column == name.as_bytes()).expect("a column")
-    };
+    let position =
+        |name: &str| header.iter().position(|column| column == name.as_bytes()).expect("a column");
     for _ in 0..150 {
         let column = position(MOVED.choose(&mut random).expect("there are some"));
         let from = random.random_range(0..rows.len());
         let to = random.random_range(0..rows.len());
-        if rows[from].len() <= column || rows[to].len() <= column {
+        // One record of the shipped file is cut short.
+        if rows[from].len().min(rows[to].len()) < header.len() {
             continue;
         }
         match random.random_range(0..10) {

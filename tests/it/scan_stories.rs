@@ -170,10 +170,8 @@ async fn live_through(again: &World, once: &World, story: &[Vec<Deed>]) {
 }
 
 fn stories(cases: u32, again: impl AsyncFnOnce() -> World) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (again, once) = runtime.block_on(async {
         let again = again().await;
         again.prepare().await;

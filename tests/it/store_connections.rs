@@ -85,8 +85,7 @@ async fn grants_keep_when_they_were_first_seen_and_first_ready() {
             let sets = world.store.scope_sets().await.unwrap();
             let now = at(i64::try_from(scan).unwrap());
             let id = Uuid::from_u128(scan);
-            let mut writer =
-                ScanWriter::begin(&world.store, last, sets, now, id).await.unwrap();
+            let mut writer = ScanWriter::begin(&world.store, last, sets, now, id).await.unwrap();
             writer.write(Batch { grants: vec![grant.clone()], ..Batch::default() }).await.unwrap();
             writer.complete(&record(scan), &[]).await.unwrap();
             if scan == 2 {

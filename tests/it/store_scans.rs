@@ -93,9 +93,8 @@ async fn a_tally_is_what_counting_by_hand_gives() {
 async fn a_hundred_thousand_connections_are_written_in_one_batch_e33() {
     const MANY: u128 = 100_000;
     both(async |world: World| {
-        let connections: Vec<Connection> = (0..MANY)
-            .map(|number| Connection { people: full().people, ..bare(number) })
-            .collect();
+        let connections: Vec<Connection> =
+            (0..MANY).map(|number| Connection { people: full().people, ..bare(number) }).collect();
         let keys: Vec<ConnectionKey> = connections.iter().map(|one| one.key).collect();
         let mut writer = writer(&world, 1).await;
         let batch = Batch { connections, known: keys.clone(), ..Batch::default() };
@@ -199,8 +198,7 @@ async fn the_scan_in_force_is_the_one_completed_last_even_if_the_clock_went_back
         let found = world.store.last_complete_scan().await.unwrap().unwrap();
         assert_eq!(found.scan_id, earlier.scan_id);
         let sets = world.store.scope_sets().await.unwrap();
-        let stale =
-            ScanWriter::begin(&world.store, Some(last.scan_id), sets, at(9), uuid(3)).await;
+        let stale = ScanWriter::begin(&world.store, Some(last.scan_id), sets, at(9), uuid(3)).await;
         assert!(matches!(stale.err(), Some(Error::Overtaken)));
     })
     .await;

@@ -225,8 +225,9 @@ impl Scan<'_> {
             newly_gone: turned.newly_gone,
         };
         let objections = guard::objections(&effect, &self.limits);
-        let digest = (!objections.is_empty())
-            .then(|| guard::digest(scan_before, &objections, &effect, turned.sum, gathered.bad.sum));
+        let digest = (!objections.is_empty()).then(|| {
+            guard::digest(scan_before, &objections, &effect, turned.sum, gathered.bad.sum)
+        });
         let accepted = match &digest {
             Some(digest) => writer.use_acceptance(digest).await?,
             None => false,

@@ -72,9 +72,19 @@ fn facts() -> impl Strategy<Value = Facts> {
         prop::sample::select(vec!["", "", "", "accounting.payments", "accounting.settings"]),
         prop::sample::select(vec!["", "Ātea"]),
     )
-        .prop_map(|((tenant, has_id, user), (text, day), token, flow, required, tenant_name)| {
-            Facts { tenant, has_id, user, text, day, token, flow, required, tenant_name }
-        })
+        .prop_map(
+            |((tenant, has_id, user), (text, day), token, flow, required, tenant_name)| Facts {
+                tenant,
+                has_id,
+                user,
+                text,
+                day,
+                token,
+                flow,
+                required,
+                tenant_name,
+            },
+        )
 }
 
 fn people() -> impl Strategy<Value = Vec<usize>> {

@@ -246,7 +246,9 @@ impl World {
                 Store::Postgres(_) => format!("SELECT t::text FROM {table} t"),
                 Store::Sqlite(_) => {
                     let columns = self
-                        .texts(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"))
+                        .texts(&format!(
+                            "SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"
+                        ))
                         .await;
                     format!("SELECT {} FROM {table}", columns.join(" || ',' || "))
                 }
