@@ -3,4 +3,15 @@
 mod inventory_files;
 mod inventory_kinds;
 mod inventory_sql;
+mod scan_bad_rows;
+mod scan_grants;
+mod scan_guard;
+mod scan_oracle;
+mod scan_presence;
+mod scan_stories;
+mod scan_together;
+mod schema;
+mod store_basics;
+mod store_connections;
+mod store_scans;
 mod support;
