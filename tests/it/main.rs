@@ -1,8 +1,10 @@
 //! Everything that reads or writes, in one test binary.
 
+mod documents;
 mod inventory_files;
 mod inventory_kinds;
 mod inventory_sql;
+mod read_only;
 mod scan_bad_rows;
 mod scan_grants;
 mod scan_guard;
@@ -15,3 +17,4 @@ mod store_basics;
 mod store_connections;
 mod store_scans;
 mod support;
+mod transcripts;
