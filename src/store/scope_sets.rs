@@ -53,7 +53,10 @@ impl Store {
             with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?;
         let mut sets = ScopeSets::default();
         for (number, scopes) in rows {
-            let set = ScopeText::read(&scopes).set;
+            let ScopeText { set, unknown, .. } = ScopeText::read(&scopes);
+            if !unknown.is_empty() {
+                return Err(Error::inconsistent("scope_sets", "scopes", scopes));
+            }
             sets.by_number.insert(number, set);
             sets.by_set.insert(set, number);
         }

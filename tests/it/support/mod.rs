@@ -2,6 +2,10 @@
 //! inventories in every kind.
 
 pub mod inventory;
+pub mod line;
 pub mod mariadb;
 pub mod pg;
 mod server;
+pub mod stored;
+pub mod story;
+pub mod world;
