@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use worker::domain::connection::{Connection, Presence};
-use worker::domain::grant::{ConnectionKey, GrantId};
+use worker::domain::grant::{ConnectionKey, GrantId, Readiness};
 use worker::domain::ids::TenantId;
 use worker::inventory::Column;
 use worker::jobs::scan::Summary;
@@ -64,6 +64,23 @@ impl State {
     fn held(&self) -> impl Iterator<Item = ConnectionKey> {
         let held = |connection: &&Connection| connection.presence == Presence::RowBad;
         self.connections.values().filter(held).map(|connection| connection.key)
+    }
+
+    /// Told a second time, by hand: another person's ready grant reaches the same tenant.
+    fn check_covered(&self) {
+        let mut ready: BTreeMap<GrantId, bool> = BTreeMap::new();
+        for connection in self.connections.values() {
+            let all = ready.entry(connection.facts.grant).or_insert(true);
+            *all &= connection.standing.readiness == Readiness::Ready;
+        }
+        for connection in self.connections.values() {
+            let covers = |other: &Connection| {
+                other.facts.tenant == connection.facts.tenant && ready[&other.facts.grant]
+            };
+            let expected = connection.standing.readiness == Readiness::Awaiting
+                && self.connections.values().any(covers);
+            assert_eq!(connection.covered, expected, "covered: {connection:?}");
+        }
     }
 
     /// Without grants in which bad rows hold something here or there.
@@ -138,6 +155,10 @@ async fn live_through(again: &World, once: &World, story: &[Vec<Deed>]) {
         let summary = again.scan(&lines).await;
         assert_eq!(again.store.tally().await.unwrap(), summary.tally);
         let state = State::of(again).await;
+        state.check_covered();
+        if summary.effect.bad_rows == 0 {
+            assert_eq!(state.held().next(), None, "held by no bad row");
+        }
         effect_is_true(&before, &state, &summary, &lines);
 
         wipe(once).await;
