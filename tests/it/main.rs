@@ -12,6 +12,7 @@ mod scan_oracle;
 mod scan_presence;
 mod scan_stories;
 mod scan_together;
+mod scan_volume;
 mod schema;
 mod store_basics;
 mod store_connections;

@@ -1,101 +1,18 @@
 //! Whatever happens to an inventory, scanning it again and again comes to the same as
 //! scanning it once into an empty database: a happy run and a recovery run are the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use worker::domain::connection::{Connection, Presence};
-use worker::domain::grant::{ConnectionKey, GrantId};
-use worker::domain::ids::TenantId;
 use worker::inventory::Column;
 use worker::jobs::scan::Summary;
 use worker::store::tally::Tally;
 
 use crate::support::line::Line;
+use crate::support::state::{State, comparable};
 use crate::support::story::{Deed, Host, story};
 use crate::support::world::World;
-
-/// All that is known of connections that are not gone, apart from when that was found out.
-#[derive(Debug, Default)]
-struct State {
-    connections: BTreeMap<ConnectionKey, Connection>,
-    /// By grant: what it settled on.
-    grants: BTreeMap<String, String>,
-}
-
-impl State {
-    async fn of(world: &World) -> Self {
-        let sets = world.store.scope_sets().await.unwrap();
-        let mut ids = Vec::new();
-        let each = |grant| {
-            ids.push(grant);
-            Ok::<(), worker::store::Error>(())
-        };
-        world.store.grants(each).await.unwrap();
-        let mut connections = BTreeMap::new();
-        for mut connection in world.store.connections_of_grants(&ids, &sets).await.unwrap() {
-            if connection.presence == Presence::Gone {
-                continue;
-            }
-            connection.first_seen_at = chrono::DateTime::UNIX_EPOCH;
-            connection.absent_since = None;
-            for person in &mut connection.people {
-                person.fingerprint = None;
-            }
-            connections.insert(connection.key, connection);
-        }
-        let rows = world.store.grant_rows(&ids).await.unwrap();
-        let settled = world.store.settled_scopes(&ids, &sets).await.unwrap();
-        let present: BTreeSet<GrantId> =
-            connections.values().map(|connection| connection.facts.grant).collect();
-        let grants = rows
-            .into_iter()
-            .filter(|row| present.contains(&GrantId(row.grant_id)))
-            .map(|row| {
-                let scopes = settled.get(&GrantId(row.grant_id)).map(|set| set.canonical());
-                let text = format!("{} {:?} {scopes:?}", row.class, row.unsettled);
-                (row.grant_id.to_string(), text)
-            })
-            .collect();
-        Self { connections, grants }
-    }
-
-    fn held(&self) -> impl Iterator<Item = ConnectionKey> {
-        let held = |connection: &&Connection| connection.presence == Presence::RowBad;
-        self.connections.values().filter(held).map(|connection| connection.key)
-    }
-
-    /// Without grants in which bad rows hold something here or there.
-    fn without(mut self, grants: &BTreeSet<GrantId>, tenants: &BTreeSet<TenantId>) -> Self {
-        self.connections.retain(|_, connection| !grants.contains(&connection.facts.grant));
-        self.grants.retain(|grant, _| !grants.iter().any(|held| held.to_string() == *grant));
-        for connection in self.connections.values_mut() {
-            if tenants.contains(&connection.facts.tenant) {
-                connection.covered = false;
-            }
-        }
-        self
-    }
-}
-
-/// Takes out what a bad row holds in either; tells whether that is anything.
-fn comparable(again: State, once: State) -> (State, State, bool) {
-    let held: BTreeSet<ConnectionKey> = again.held().chain(once.held()).collect();
-    let of = |state: &State| -> BTreeSet<GrantId> {
-        held.iter().filter_map(|key| Some(state.connections.get(key)?.facts.grant)).collect()
-    };
-    let grants: BTreeSet<GrantId> = of(&again).union(&of(&once)).copied().collect();
-    let tenants: BTreeSet<TenantId> = again
-        .connections
-        .values()
-        .chain(once.connections.values())
-        .filter(|connection| grants.contains(&connection.facts.grant))
-        .map(|connection| connection.facts.tenant)
-        .collect();
-    let is_held = !held.is_empty();
-    (again.without(&grants, &tenants), once.without(&grants, &tenants), is_held)
-}
 
 /// What the guard is told must be what happened.
 fn effect_is_true(before: &State, after: &State, summary: &Summary, lines: &[Line]) {
@@ -138,6 +55,10 @@ async fn live_through(again: &World, once: &World, story: &[Vec<Deed>]) {
         let summary = again.scan(&lines).await;
         assert_eq!(again.store.tally().await.unwrap(), summary.tally);
         let state = State::of(again).await;
+        state.check_covered();
+        if summary.effect.bad_rows == 0 {
+            assert_eq!(state.held().next(), None, "held by no bad row");
+        }
         effect_is_true(&before, &state, &summary, &lines);
 
         wipe(once).await;

@@ -11,7 +11,7 @@ use crate::domain::campaign::GuardLimits;
 pub struct Effect {
     pub rows: u64,
     pub bad_rows: u64,
-    /// Distinct connections that the inventory listed.
+    /// Distinct connections that the inventory listed without a bad row.
     pub seen: u64,
     /// Present before; `None` before the first complete scan.
     pub before: Option<u64>,

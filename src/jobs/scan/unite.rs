@@ -24,8 +24,6 @@ pub(super) struct Unite<'a> {
     pub first: bool,
     pub gathered: &'a mut Gathered,
     pub events: &'a mut Sorter,
-    /// Good rows of connections, counted once each as the inventory lists them.
-    pub listed_anew: u64,
     buffer: Vec<u8>,
 }
 
@@ -47,7 +45,7 @@ impl<'a> Unite<'a> {
         gathered: &'a mut Gathered,
         events: &'a mut Sorter,
     ) -> Self {
-        Self { store, sets, first, gathered, events, listed_anew: 0, buffer: Vec::new() }
+        Self { store, sets, first, gathered, events, buffer: Vec::new() }
     }
 
     pub(super) async fn run(&mut self, sightings: Sorted) -> Result<(), Error> {
@@ -101,7 +99,6 @@ impl<'a> Unite<'a> {
         }
         let Some(stored) = stored else {
             if let Some(first) = found.drafts.first() {
-                self.listed_anew += 1;
                 let grant = first.facts.grant;
                 return self.emit(
                     grant,
@@ -126,7 +123,6 @@ impl<'a> Unite<'a> {
             return self.emit(stored.facts.grant, key, Event::Hold);
         }
         if let Some(first) = found.drafts.first() {
-            self.listed_anew += u64::from(seen_rows == 0);
             let grant = first.facts.grant;
             let moved = grant != stored.facts.grant;
             if moved {

@@ -6,6 +6,7 @@ pub mod line;
 pub mod mariadb;
 pub mod pg;
 mod server;
+pub mod state;
 pub mod stored;
 pub mod story;
 pub mod world;

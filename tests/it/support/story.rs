@@ -53,6 +53,8 @@ pub enum Fault {
 pub enum Deed {
     Connect(usize, Facts, Vec<usize>),
     Disconnect(usize),
+    /// Back as it was.
+    Return(usize),
     Change(usize, Facts),
     People(usize, Vec<usize>),
     Consent(usize, usize),
@@ -101,7 +103,8 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]);
     prop_oneof![
         6 => (0..SLOTS, facts(), people()).prop_map(|(n, facts, who)| Deed::Connect(n, facts, who)),
-        2 => (0..SLOTS).prop_map(Deed::Disconnect),
+        3 => (0..SLOTS).prop_map(Deed::Disconnect),
+        3 => (0..SLOTS).prop_map(Deed::Return),
         2 => (0..SLOTS, facts()).prop_map(|(n, facts)| Deed::Change(n, facts)),
         2 => (0..SLOTS, people()).prop_map(|(n, people)| Deed::People(n, people)),
         2 => (0..SLOTS, 0..TEXTS.len()).prop_map(|(n, text)| Deed::Consent(n, text)),
@@ -131,6 +134,7 @@ pub fn story() -> impl Strategy<Value = Vec<Vec<Deed>>> {
 struct Slot {
     facts: Facts,
     people: Vec<usize>,
+    is_away: bool,
     repeated: bool,
     fault: Option<Fault>,
 }
@@ -147,9 +151,11 @@ impl Host {
     pub fn act(&mut self, deed: &Deed) {
         match deed.clone() {
             Deed::Connect(slot, facts, people) => {
-                self.slots[slot] = Some(Slot { facts, people, repeated: false, fault: None });
+                let new = Slot { facts, people, is_away: false, repeated: false, fault: None };
+                self.slots[slot] = Some(new);
             }
-            Deed::Disconnect(slot) => self.slots[slot] = None,
+            Deed::Disconnect(slot) => self.at(slot, |slot| slot.is_away = true),
+            Deed::Return(slot) => self.at(slot, |slot| slot.is_away = false),
             Deed::Litter(number) => self.litter.push(number),
             Deed::Turn(by) => self.turn = by,
             Deed::MendAll => {
@@ -175,7 +181,7 @@ impl Host {
     pub fn lines(&self) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
         for (number, slot) in self.slots.iter().enumerate() {
-            if let Some(slot) = slot {
+            if let Some(slot) = slot.as_ref().filter(|slot| !slot.is_away) {
                 lines.extend(rows(number, slot));
             }
         }
