@@ -16,6 +16,7 @@ mod scan_volume;
 mod schema;
 mod store_basics;
 mod store_connections;
+mod store_reads;
 mod store_scans;
 mod support;
 mod transcripts;

@@ -1,7 +1,10 @@
 //! Scans that meet, break off or are called off: the last complete one stays in force.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 
 use tokio_util::sync::CancellationToken;
 use worker::inventory::{self, Column, Columns, Progress, Reader};
@@ -109,6 +112,46 @@ async fn a_scan_that_is_called_off_changes_nothing() {
             assert_eq!(world.dump(&[]).await, before);
         }
         assert_eq!(world.scan(&lines(1..=3)).await.tally.connections, 3);
+    })
+    .await;
+}
+
+/// Polls so many times, then drops the future as a crash would.
+async fn dies_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_scan_that_dies_at_any_moment_leaves_the_last_one_or_its_own_whole_result() {
+    both(async |world: World| {
+        world.scan(&lines(1..=3)).await;
+        let before = world.dump(&[]).await;
+        let mut renewed = lines(2..=600);
+        renewed[0] = line(2).with(Column::Scopes, READY);
+        let mut deaths = 0;
+        loop {
+            let scan = world.scan_under(&renewed, Conditions::default());
+            let lived = dies_after(deaths, scan).await;
+            let tally = world.store.tally().await.unwrap();
+            if tally.connections == 599 {
+                assert_eq!((tally.ready, tally.gone), (1, 1));
+                break;
+            }
+            assert!(lived.is_none(), "it said that it was complete");
+            assert_eq!(world.dump(&[]).await, before, "after {deaths} steps");
+            deaths += 1;
+        }
+        assert!(deaths > 10, "{deaths}");
+        assert_eq!(world.scan(&renewed).await.effect.changed, 0);
     })
     .await;
 }
