@@ -32,7 +32,7 @@ pub enum LogFormat {
 /// included, which tracing itself cannot carry.
 pub const MEMBERS: &str = "members";
 
-/// The target of events that are results: they are logged at every level.
+/// The target of events that are results: they are logged at every level but `off`.
 pub const RESULTS: &str = "worker::results";
 
 /// What a span calls the run: for programs. People look at one run at a time, and find its
@@ -67,8 +67,10 @@ impl Terminal {
 pub fn start(format: LogFormat, level: &str, clock: Arc<dyn Clock>) -> Result<Terminal, String> {
     let is_terminal = std::io::stderr().is_terminal();
     let terminal = Terminal { bars: MultiProgress::new(), is_terminal };
+    let is_off = level.split(',').any(|directive| directive.trim() == "off");
+    let results = if is_off { "off" } else { "info" };
     let filter = EnvFilter::builder()
-        .parse(format!("{level},sqlx=warn,{RESULTS}=info"))
+        .parse(format!("{level},sqlx=warn,{RESULTS}={results}"))
         .map_err(|error| format!("the log level {level:?} cannot be read: {error}"))?;
     let is_json = match format {
         LogFormat::Auto => !is_terminal,

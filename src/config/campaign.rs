@@ -13,18 +13,20 @@ use super::{scopes, stages};
 use crate::domain::calendar::midnight;
 use crate::domain::campaign::{Campaign, WorkingTime};
 
-/// Reads the table; `None` when its stages or scopes are missing or wrong.
+/// Reads the table; `None` when its stages are missing or wrong.
 pub(super) fn read(root: &Table<'_>, means: &Means<'_>) -> Option<Campaign> {
     let table = root.require_table("campaign", "`required_scopes` and `[[campaign.stages]]`")?;
     let deadline = table
         .get("deadline")
         .map_or_else(|| start_of_day_in_auckland(DEFAULT_DEADLINE), |Deadline(at)| at);
     let zone = table.get("time_zone").unwrap_or(Tz::Pacific__Auckland);
-    let required = scopes::read(&table);
+    // What is wrong with the scopes is reported by then; the stages still have to be held
+    // against [removal].
+    let required = scopes::read(&table).unwrap_or_default();
     let working = working_time(&table);
     let stages = stages::read(&table, means);
     table.finish();
-    Some(Campaign { deadline, zone, required: required?, working, stages: stages? })
+    Some(Campaign { deadline, zone, required, working, stages: stages? })
 }
 
 /// docs/xero.md, "Dates".

@@ -1,6 +1,7 @@
 //! A grant: what one person consented to for the app. Its evidence gives one class; each of
 //! its connections is ready or not (docs/classes.md).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -192,6 +193,8 @@ pub fn judge(members: &[Member<'_>], campaign_required: ScopeSet) -> Standing {
     };
     let class = settled.map_or(Class::Unknown, |evidence| Class::of(&evidence.scopes));
     let held = settled.map_or(ScopeSet::EMPTY, |evidence| evidence.scopes);
+    // An accountant's grant has hundreds of readings of few different sets.
+    let distinct: BTreeSet<ScopeSet> = pool.iter().map(|reading| reading.scopes).collect();
     let connections: Vec<ConnectionStanding> = members
         .iter()
         .map(|member| {
@@ -199,9 +202,9 @@ pub fn judge(members: &[Member<'_>], campaign_required: ScopeSet) -> Standing {
             let readiness = Readiness::of(class, held, required);
             ConnectionStanding {
                 readiness,
-                some_evidence_ready: pool
+                some_evidence_ready: distinct
                     .iter()
-                    .any(|reading| reading.scopes.missing(required).is_empty()),
+                    .any(|scopes| scopes.missing(required).is_empty()),
                 token_behind: readiness == Readiness::Ready
                     && !member.evidence.is_empty()
                     && !ready_alone(member.evidence, required),

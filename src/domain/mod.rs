@@ -16,3 +16,4 @@ pub mod reason;
 pub mod recipient;
 pub mod row;
 pub mod scopes;
+pub mod tally;

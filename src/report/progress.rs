@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::store::tally::Tally;
+use crate::domain::tally::Tally;
 
 /// All fields of the event, in their order. `None` is not known.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -96,12 +96,6 @@ fn beside(database: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-/// Not as `fs::copy` does: what may only be read there must be writable here.
-fn copy_bytes(from: &Path, to: &Path) -> std::io::Result<()> {
-    let mut from = File::open(from)?;
-    std::io::copy(&mut from, &mut File::create(to)?).map(|_| ())
-}
-
 /// Copies the file and its log as one moment left them. A checkpoint in between changes the
 /// file or begins the log anew; then the copy is made again. Frames that are appended to the
 /// log meanwhile do no harm: SQLite reads it up to the last whole transaction.
@@ -111,10 +105,10 @@ fn copy_files(original: &Path, copy: &Path) -> Result<(), Error> {
         |source| Error::File { action: "read", path: original.display().to_string(), source };
     for _ in 0..TRIES {
         let before = Stamp::of(original).map_err(failed)?;
-        copy_bytes(original, copy).map_err(failed)?;
+        copy_content(original, copy).map_err(failed)?;
         for suffix in ["-wal", "-journal"] {
             let (from, to) = (beside(original, suffix), beside(copy, suffix));
-            match copy_bytes(&from, &to) {
+            match copy_content(&from, &to) {
                 Ok(()) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     let _ = std::fs::remove_file(to);
@@ -130,6 +124,13 @@ fn copy_files(original: &Path, copy: &Path) -> Result<(), Error> {
         std::io::ErrorKind::ResourceBusy,
         "another process keeps writing to it",
     )))
+}
+
+/// Without the permissions, as those of a read-only original would make a copy that nobody
+/// can work on.
+fn copy_content(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut from = File::open(from)?;
+    std::io::copy(&mut from, &mut File::create(to)?).map(|_| ())
 }
 
 /// Copies every table of the worker; tells whether there were any.

@@ -109,9 +109,7 @@ fn database_remedy(error: &sqlx::Error) -> Remedy {
             Some("26" | "11") => {
                 "the file is no intact SQLite database: check [database] url, or restore a backup"
             }
-            Some("42501") => {
-                "let the database user read and write the worker's tables; a dry run needs only SELECT"
-            }
+            Some("42501") => "the database user lacks a right: see docs/database.md, \"Rights\"",
             Some("28P01" | "28000") => {
                 "the database refused the user or password in [database] url"
             }

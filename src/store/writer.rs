@@ -9,13 +9,14 @@ use crate::domain::class::Class;
 use crate::domain::connection::{Connection, Responsible};
 use crate::domain::evidence::Evidence;
 use crate::domain::grant::{ConnectionKey, GrantId, Unsettled};
+use crate::domain::tally::Tally;
 
 use super::bulk::{self, Cell, Kind, Target};
 use super::connections::evidence_text;
 use super::dialect::Ids;
 use super::scans::{BadRowRecord, ScanRecord};
 use super::settings::lock_for_scan;
-use super::{Error, ScopeSets, Store, Tx, with_tx};
+use super::{Error, ScopeSets, Store, Tx, tally, with_tx};
 
 /// A grant as a scan leaves it.
 #[derive(Clone, Debug)]
@@ -174,7 +175,7 @@ impl ScanWriter {
         let mut tx = store.begin().await?;
         lock_for_scan(&mut tx).await?;
         const LAST: &str = "SELECT scan_id FROM scans WHERE outcome = 'complete' \
-                            ORDER BY finished_at DESC, scan_id DESC LIMIT 1";
+                            ORDER BY number DESC LIMIT 1";
         let found: Option<Uuid> =
             with_tx!(&mut tx, db => sqlx::query_scalar(LAST).fetch_optional(db).await)?;
         if found != last {
@@ -285,11 +286,10 @@ impl ScanWriter {
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn tally(&mut self) -> Result<super::tally::Tally, Error> {
+    pub async fn tally(&mut self) -> Result<Tally, Error> {
         self.build_indexes().await?;
-        let rows =
-            with_tx!(&mut self.tx, db => sqlx::query_as(super::tally::SQL).fetch_all(db).await)?;
-        super::tally::Tally::of(rows)
+        let rows = with_tx!(&mut self.tx, db => sqlx::query_as(tally::SQL).fetch_all(db).await)?;
+        tally::count(rows)
     }
 
     /// Marks the acceptance of a stopped scan as used, if there is one.

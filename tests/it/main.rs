@@ -1,7 +1,11 @@
 //! Everything that reads or writes, in one test binary.
 
+mod architecture;
 mod bad_databases;
 mod bad_files;
+mod commands;
+mod configuration;
+mod documents;
 mod dry_run;
 mod dry_run_postgres;
 mod inventory_files;
@@ -10,4 +14,20 @@ mod inventory_sql;
 mod killed;
 mod kinds;
 mod progress_event;
+mod read_only;
+mod scan_bad_rows;
+mod scan_grants;
+mod scan_guard;
+mod scan_oracle;
+mod scan_presence;
+mod scan_stories;
+mod scan_together;
+mod scan_volume;
+mod schema;
+mod secrets;
+mod store_basics;
+mod store_connections;
+mod store_reads;
+mod store_scans;
 mod support;
+mod transcripts;

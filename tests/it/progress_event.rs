@@ -46,7 +46,7 @@ fn it_is_last_and_whole_whatever_the_exit_code() {
 #[test]
 fn no_level_and_no_format_of_logs_hides_it() {
     let place = Place::new(&[]);
-    for level in ["error", "off", "trace", "worker=warn"] {
+    for level in ["error", "trace", "worker=warn", ""] {
         let mut command = place.command(&["run-once", "--dry-run"]);
         command.env("WORKER_LOG_LEVEL", level);
         let said = crate::support::said::Said::by(command);

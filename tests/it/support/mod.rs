@@ -3,8 +3,13 @@
 
 pub mod generated;
 pub mod inventory;
+pub mod line;
 pub mod mariadb;
 pub mod pg;
 pub mod place;
 pub mod said;
 mod server;
+pub mod state;
+pub mod stored;
+pub mod story;
+pub mod world;

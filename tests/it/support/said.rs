@@ -81,11 +81,6 @@ impl Said {
         event
     }
 
-    /// The counts of the progress event: all that does not name the single run.
-    pub fn counts(&self) -> Value {
-        counts(&self.progress())
-    }
-
     /// The one line of JSON on standard output.
     pub fn json(&self) -> Value {
         let lines: Vec<&str> = self.out.lines().collect();

@@ -1,0 +1,205 @@
+//! What a run would do: every awaiting grant is decided about by itself, then the caps go
+//! over all candidates, most urgent first. Both are pure; here they meet the store, in
+//! bounded memory.
+
+mod caps;
+mod record;
+
+use std::io;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::domain::connection::Connection;
+use crate::domain::decide::{Action, Candidate, PromptLine, Rules, Told};
+use crate::domain::grant::{ConnectionKey, GrantId, Readiness};
+use crate::domain::recipient::responsible;
+use crate::jobs::progress::Watcher;
+use crate::jobs::scan::Error;
+use crate::jobs::sorter::Sorter;
+use crate::report::plan::{Plan, RemovalEntry};
+use crate::report::pseudonym::Naming;
+use crate::store::awaiting::Walk;
+use crate::store::{ScopeSets, Store};
+
+use caps::list_held_back;
+use record::{Line, Removal, Shown, encode, hold};
+
+/// What planning is done by.
+pub struct Planning<'a> {
+    pub store: &'a Store,
+    pub rules: Rules<'a>,
+    /// Whether the run has a step that prompts, and one that removes.
+    pub prompts: bool,
+    pub removals: bool,
+    /// Present connections, for caps that are a share of them.
+    pub present: u64,
+    pub naming: Naming<'a>,
+    pub watcher: &'a dyn Watcher,
+    pub cancel: &'a CancellationToken,
+}
+
+/// A plan, and what was counted on the way.
+#[derive(Debug, Default)]
+pub struct Planned {
+    pub plan: Plan,
+    /// Awaiting connections that are exempt now.
+    pub exempt: u64,
+}
+
+/// Candidates laid out for the caps.
+#[derive(Default)]
+struct Candidates {
+    lines: Sorter,
+    removals: Sorter,
+    held: Sorter,
+    buffer: Vec<u8>,
+}
+
+impl Planning<'_> {
+    /// Plans.
+    ///
+    /// # Errors
+    /// The database or the temporary directory cannot be used, or the run was interrupted.
+    pub async fn run(&self) -> Result<Planned, Error> {
+        let mut planned = Planned::default();
+        let due = self.rules.something_may_be_due() && (self.prompts || self.removals);
+        if !due && self.rules.exemptions.is_empty() {
+            return Ok(planned);
+        }
+        let mut candidates = Candidates::default();
+        let sets = self.store.scope_sets().await?;
+        let mut walk = Walk::default();
+        let mut done = 0;
+        loop {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Interrupted);
+            }
+            let page = self.store.next_awaiting(&mut walk, &sets).await?;
+            if page.is_empty() {
+                break;
+            }
+            done += page.len() as u64;
+            self.page(page, due, &sets, &mut candidates, &mut planned).await?;
+            self.watcher.deciding(done);
+        }
+        self.watcher.done();
+        let Candidates { lines, removals, mut held, mut buffer } = candidates;
+        self.cap_prompts(lines, &mut held, &mut buffer, &mut planned.plan)?;
+        self.cap_removals(removals, &mut held, &mut buffer, &mut planned.plan)?;
+        list_held_back(held, &mut planned.plan)?;
+        Ok(planned)
+    }
+
+    async fn page(
+        &self,
+        page: Vec<Vec<Connection>>,
+        due: bool,
+        sets: &ScopeSets,
+        candidates: &mut Candidates,
+        planned: &mut Planned,
+    ) -> Result<(), Error> {
+        let ids: Vec<GrantId> =
+            page.iter().filter_map(|grant| Some(grant.first()?.facts.grant)).collect();
+        let settled = self.store.settled_scopes(&ids, sets).await?;
+        for connections in page {
+            let Some(grant) = connections.first().map(|connection| connection.facts.grant) else {
+                continue;
+            };
+            if !self.rules.exemptions.is_empty() {
+                let parties = responsible(&connections);
+                let is_exempt = |connection: &&Connection| {
+                    connection.standing.readiness == Readiness::Awaiting
+                        && self.rules.exemptions.of(connection, &parties).is_some()
+                };
+                planned.exempt += connections.iter().filter(is_exempt).count() as u64;
+            }
+            if !due {
+                continue;
+            }
+            let held = settled.get(&grant).copied().unwrap_or_default();
+            // No prompt has been sent by this version, so nobody has been told anything.
+            let decision = self.rules.decide(&connections, held, |_| Told::default());
+            if self.prompts {
+                for line in &decision.prompts {
+                    let is_id = id_of(&connections, line.connection).is_some();
+                    self.add_line(line, is_id, candidates)?;
+                }
+            }
+            for candidate in decision.removals.iter().filter(|_| self.removals) {
+                self.add_removal(candidate, &connections, candidates)?;
+            }
+            for held in decision.held_back {
+                let wanted = match held.action {
+                    Action::Prompt => self.prompts,
+                    Action::Remove => self.removals,
+                };
+                if wanted {
+                    let id = id_of(&connections, held.connection);
+                    hold(&mut candidates.held, &mut candidates.buffer, held, id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_line(
+        &self,
+        line: &PromptLine<'_>,
+        is_id: bool,
+        candidates: &mut Candidates,
+    ) -> io::Result<()> {
+        let stages = &self.rules.campaign.stages;
+        let stage = stages.iter().position(|stage| stage == line.stage).unwrap_or_default();
+        let record = Line {
+            stage,
+            channel: line.channel.to_string(),
+            recipient: line.party.recipient.key(),
+            connection: Shown { key: line.connection.0.as_u128(), is_id },
+            missing: line.missing,
+            last_used: line.last_used_at.map(|at| at.timestamp_micros()),
+        };
+        encode(&record, &mut candidates.buffer)?;
+        let name = format!("{stage}\0{}\0{}", record.channel, record.recipient);
+        let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).as_u128();
+        candidates.lines.push(key, &candidates.buffer)
+    }
+
+    fn add_removal(
+        &self,
+        candidate: &Candidate,
+        connections: &[Connection],
+        candidates: &mut Candidates,
+    ) -> io::Result<()> {
+        let Some(connection) =
+            connections.iter().find(|connection| connection.key == candidate.connection)
+        else {
+            return Ok(());
+        };
+        let record = Removal {
+            connection: candidate.connection.0,
+            entry: RemovalEntry {
+                connection_id: candidate.connection.to_string(),
+                tenant_id: connection.facts.tenant.to_string(),
+                grant: connection.facts.grant.to_string(),
+                not_before: rfc3339(candidate.not_before),
+                reason: candidate.reason.clone(),
+            },
+        };
+        encode(&record, &mut candidates.buffer)?;
+        // Least used first; never used, as far as is known, before all others.
+        let used =
+            candidate.last_used_at.map_or(0, |at| at.timestamp_micros().max(0).unsigned_abs() + 1);
+        let key = u128::from(used) << 64 | candidate.connection.0.as_u128() >> 64;
+        candidates.removals.push(key, &candidates.buffer)
+    }
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+fn id_of(connections: &[Connection], key: ConnectionKey) -> Option<Uuid> {
+    connections.iter().find(|connection| connection.key == key)?.facts.id.map(|id| id.0)
+}
