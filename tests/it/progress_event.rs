@@ -8,7 +8,7 @@ use crate::support::said::PROGRESS_FIELDS;
 
 const DRY: [&str; 4] = ["run-once", "--dry-run", "--format", "json"];
 
-fn at<'a>(time: &'a str) -> Vec<&'a str> {
+fn at(time: &str) -> Vec<&str> {
     [&DRY[..], &["--at", time]].concat()
 }
 

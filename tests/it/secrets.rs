@@ -56,12 +56,12 @@ fn inventory() -> String {
     for (number, column, value) in [
         (41, "access_token", format!("{SECRET}.not.a-token")),
         (42, "scopes", format!("jo@{MARK}.example {SECRET} Jo {MARK}")),
-        (43, "flow", format!("{MARK}")),
+        (43, "flow", MARK.to_owned()),
         (44, "time_zone", format!("{MARK}/{MARK}")),
         (45, "email", format!("jo {MARK} at example")),
         (46, "connected_at", format!("{MARK} o'clock")),
         (47, "required_scopes", format!("{MARK}@{SECRET}.example")),
-        (48, "connection_id", format!("{MARK}")),
+        (48, "connection_id", MARK.to_owned()),
         (49, "tenant_id", format!("jo@{MARK}.example")),
         (
             50,
@@ -69,7 +69,7 @@ fn inventory() -> String {
             format!("{{\"refresh_token\": \"{SECRET}\", \"scope\": \"files\"}}"),
         ),
         (51, "token_response", format!("{{\"access_token\": {SECRET}")),
-        (52, "xero_user_id", format!("{MARK}")),
+        (52, "xero_user_id", MARK.to_owned()),
     ] {
         let (tenant, connection) = ids(number);
         let mut row = serde_json::json!({
