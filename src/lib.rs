@@ -1,4 +1,65 @@
-//! Moves an app's Xero connections from broad to granular OAuth scopes.
+//! Moves an app's Xero connections from broad to granular OAuth scopes: reads the stored
+//! connections, says of each what its person consented to and what is still missing, and
+//! plans who is to be told, and in the end removed, and why.
+//!
+//! This is the map of the house. What the words mean is in `docs/classes.md`, why things are
+//! as they are in `docs/decisions.md`.
+//!
+//! # Floors
+//!
+//! Each may use what is below it, nothing above.
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | the door | `main`: a command line in, an exit code out |
+//! | commands | [`cli`]: one file per command: parse, call, print |
+//! | work | [`jobs`]: one run from end to end; the only room that knows all others |
+//! | the world | [`inventory`], the stored connections, wherever a company keeps them; [`store`], our own state on SQLite or PostgreSQL; [`report`], results as documents and for people; [`config`], jobs.toml |
+//! | the rules | [`domain`]: scopes, grants, classes, the campaign, decisions. Pure |
+//! | beside them | [`clock`], [`schedule`], [`telemetry`] |
+//!
+//! `domain` does no input or output and knows neither the time nor chance: both come in as
+//! parameters, everywhere ([`clock::Clock`], a seeded generator), and clippy forbids the
+//! global ones. SQL stands in `store`, about our own tables, and in `inventory`, about the
+//! host's; nowhere else.
+//!
+//! # How a run goes
+//!
+//! ```text
+//! inventory ─ gather ─ unite ─ settle ─▶ store ─ decide ─ cap ─▶ plan ─▶ report
+//!              rows    connections  grants           grants   all
+//! ```
+//!
+//! 1. [`cli`] reads the configuration ([`config::Config`]) and opens a
+//!    [`Workplace`](jobs::workplace::Workplace): the real database, or for a dry run a private
+//!    copy of it ([`store::PrivateCopy`]). From here on both are the same code.
+//! 2. [`jobs::run`] goes through the steps of a job and ends with the progress event, however
+//!    it ends.
+//! 3. [`jobs::scan`] reads the inventory ([`inventory::Reader`], [`inventory::parse`]), lays out
+//!    by connection what is new or changed, judges the grants concerned
+//!    ([`domain::grant::judge`]), and puts all of it in force in one transaction
+//!    ([`store::writer`]), unless the [guard](jobs::scan::guard) objects.
+//! 4. [`jobs::planning`] walks over the grants that are not ready, decides about each by
+//!    itself ([`domain::decide`]), then lets the caps go over all candidates, most urgent
+//!    first ([`domain::budget`]). Sending and removing are not built yet.
+//! 5. [`report::plan`] is the result, [`report::progress`] the counts.
+//!
+//! Whatever may be long goes through [`jobs::sorter`] or temporary files, so that memory does
+//! not grow with the number of connections.
+//!
+//! # Where to find what
+//!
+//! | question | place |
+//! |---|---|
+//! | what does this scope text mean? | [`domain::scopes`], and its `catalogue.toml` |
+//! | which class, ready or not, and on what evidence? | [`domain::grant`], [`domain::evidence`], [`domain::class`] |
+//! | why is this person not prompted? | [`domain::decide`], [`domain::reason`] |
+//! | who is due now? | [`jobs::due`] |
+//! | when does a stage open, and who is at work? | [`domain::calendar`] |
+//! | what is a bad row? | [`inventory::BadReason`] |
+//! | when is a connection gone? | `jobs::scan::unite`, and `docs/guard.md` |
+//! | what do the tables hold? | `migrations/`, and `docs/database.md` |
+//! | what does this exit code mean? | [`jobs::exit`], [`jobs::Failure`] |
 
 pub mod cli;
 pub mod clock;

@@ -85,9 +85,11 @@ CREATE TABLE bad_rows (
     connection_key uuid
 );
 
--- Every scan that came to an end: complete ones, and those that the guard stopped.
+-- Every scan that came to an end: complete ones, and those that the guard stopped. number
+-- tells which came later, whatever the clocks of the workers said.
 CREATE TABLE scans (
     scan_id uuid NOT NULL PRIMARY KEY,
+    number bigint NOT NULL,
     run_id uuid NOT NULL,
     finished_at timestamptz NOT NULL,
     outcome text NOT NULL,
@@ -100,7 +102,7 @@ CREATE TABLE scans (
     reasons text,
     required_scopes text NOT NULL
 );
-CREATE INDEX scans_finished_at ON scans (finished_at);
+CREATE INDEX scans_number ON scans (number);
 
 -- Scans that a named person let through.
 CREATE TABLE accepted_scans (

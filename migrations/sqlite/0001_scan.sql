@@ -85,9 +85,11 @@ CREATE TABLE bad_rows (
     connection_key blob
 ) STRICT;
 
--- Every scan that came to an end: complete ones, and those that the guard stopped.
+-- Every scan that came to an end: complete ones, and those that the guard stopped. number
+-- tells which came later, whatever the clocks of the workers said.
 CREATE TABLE scans (
     scan_id blob NOT NULL PRIMARY KEY,
+    number integer NOT NULL,
     run_id blob NOT NULL,
     finished_at text NOT NULL,
     outcome text NOT NULL,
@@ -100,7 +102,7 @@ CREATE TABLE scans (
     reasons text,
     required_scopes text NOT NULL
 ) STRICT;
-CREATE INDEX scans_finished_at ON scans (finished_at);
+CREATE INDEX scans_number ON scans (number);
 
 -- Scans that a named person let through.
 CREATE TABLE accepted_scans (

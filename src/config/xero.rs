@@ -5,7 +5,8 @@ use url::Url;
 use super::table::Table;
 use super::web::SafeUrl;
 
-/// Nothing is published for these calls, so the limit of a tenant (docs/xero.md, "Limits").
+/// Nothing is published for these calls, so the limit of a tenant (docs/xero.md, "Limits and
+/// caps").
 const DEFAULT_CALLS_PER_MINUTE: u32 = 60;
 
 #[derive(Clone, Debug)]

@@ -36,6 +36,7 @@ codes! {
     InventoryNotLive = "inventory_not_live", "removals need an inventory of kind sql or table; a file may be stale";
     NotBuilt = "not_built", "this version of the worker plans the step but cannot carry it out";
     NoApproval = "no_approval", "removals need an approved plan";
+    DeadlinePassed = "deadline_passed", "the deadline has passed: nothing is removed any more";
     NoXeroCredentials = "no_xero_credentials", "removals need [app] client_secret";
     // Of one connection.
     RowBad = "row_bad", "the inventory's row for it is bad: its state is kept and nothing is done to it";
@@ -65,8 +66,6 @@ codes! {
     // Of what comes next.
     StageDue = "stage_due", "the stage is due";
     StageAhead = "stage_ahead", "the stage opens later";
-    WindowAhead = "window_ahead", "the removal window opens later";
-    DeadlinePassed = "deadline_passed", "the deadline has passed: nothing is removed any more";
     JoinedLater = "joined_later", "the connection was found after the current stage opened: it joins at the next";
     NothingLeft = "nothing_left", "no stage is left";
     AlreadyReady = "ready", "every required scope is held";

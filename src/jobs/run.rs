@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::config::{Config, Job, Source, Step};
 use crate::domain::calendar::days_to_deadline;
+use crate::domain::campaign::Approval;
 use crate::domain::decide::Rules;
 use crate::domain::reason::Code;
 use crate::domain::recipient::Exemptions;
@@ -279,6 +280,8 @@ impl Setting<'_> {
         let config = self.config;
         let prompts_enabled = config.prompts.enabled;
         let removal_enabled = config.removal.as_ref().is_some_and(|removal| removal.enabled);
+        let wants_approval =
+            config.removal.as_ref().is_some_and(|removal| removal.approval != Approval::None);
         let is_live = matches!(config.inventory.source, Source::Sql { .. } | Source::Table);
         let gates = [
             (Step::Prompt, !prompts_enabled, Code::SwitchedOff),
@@ -288,6 +291,8 @@ impl Setting<'_> {
             (Step::Remove, is_first, Code::FirstScan),
             (Step::Remove, !is_live, Code::InventoryNotLive),
             (Step::Remove, config.app.client_secret.is_none(), Code::NoXeroCredentials),
+            (Step::Remove, removal_enabled && wants_approval, Code::NoApproval),
+            (Step::Remove, self.clock.now() >= config.campaign.deadline, Code::DeadlinePassed),
             (Step::Remove, removal_enabled, Code::NotBuilt),
         ];
         gates

@@ -105,11 +105,11 @@ fn copy_files(original: &Path, copy: &Path) -> Result<(), Error> {
         |source| Error::File { action: "read", path: original.display().to_string(), source };
     for _ in 0..TRIES {
         let before = Stamp::of(original).map_err(failed)?;
-        std::fs::copy(original, copy).map_err(failed)?;
+        copy_content(original, copy).map_err(failed)?;
         for suffix in ["-wal", "-journal"] {
             let (from, to) = (beside(original, suffix), beside(copy, suffix));
-            match std::fs::copy(from, &to) {
-                Ok(_) => {}
+            match copy_content(&from, &to) {
+                Ok(()) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     let _ = std::fs::remove_file(to);
                 }
@@ -124,6 +124,13 @@ fn copy_files(original: &Path, copy: &Path) -> Result<(), Error> {
         std::io::ErrorKind::ResourceBusy,
         "another process keeps writing to it",
     )))
+}
+
+/// Without the permissions, as those of a read-only original would make a copy that nobody
+/// can work on.
+fn copy_content(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut from = File::open(from)?;
+    std::io::copy(&mut from, &mut File::create(to)?).map(|_| ())
 }
 
 /// Copies every table of the worker; tells whether there were any.

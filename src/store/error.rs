@@ -104,7 +104,7 @@ fn database_remedy(error: &sqlx::Error) -> Remedy {
             Some("26" | "11") => {
                 "the file is no intact SQLite database: check [database] url, or restore a backup"
             }
-            Some("42501") => "the database user lacks a right: see docs/operations.md",
+            Some("42501") => "the database user lacks a right: see docs/database.md, \"Rights\"",
             Some("28P01" | "28000") => {
                 "the database refused the user or password in [database] url"
             }

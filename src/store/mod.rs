@@ -1,6 +1,6 @@
 //! Our own state, on SQLite or PostgreSQL: every SQL statement about it, and nothing else.
 //!
-//! Statements are written once for both databases. What differs stands in [`dialect`]:
+//! Statements are written once for both databases. What differs stands in `dialect`:
 //! lists of ids, bulk writes, and how a write transaction begins.
 
 pub mod awaiting;

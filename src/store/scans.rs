@@ -72,9 +72,11 @@ fn count(number: u64) -> i64 {
 
 impl ScanRecord {
     pub(super) async fn insert(&self, tx: &mut Tx) -> Result<(), Error> {
-        const SQL: &str = "INSERT INTO scans (scan_id, run_id, finished_at, outcome, rows_read, \
-            bad_rows, connections, changed, newly_gone, digest, reasons, required_scopes) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        // Complete scans follow one another (`settings::lock_for_scan`), so their numbers do.
+        const SQL: &str = "INSERT INTO scans (number, scan_id, run_id, finished_at, outcome, \
+            rows_read, bad_rows, connections, changed, newly_gone, digest, reasons, \
+            required_scopes) VALUES ((SELECT COALESCE(max(number), 0) + 1 FROM scans), \
+            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
         with_tx!(tx, db => {
             sqlx::query(SQL)
                 .bind(self.scan_id)
@@ -104,7 +106,7 @@ impl Store {
     /// The database cannot be used.
     pub async fn last_complete_scan(&self) -> Result<Option<LastScan>, Error> {
         const SQL: &str = "SELECT scan_id, finished_at, connections, bad_rows, required_scopes \
-            FROM scans WHERE outcome = 'complete' ORDER BY finished_at DESC, scan_id DESC LIMIT 1";
+            FROM scans WHERE outcome = 'complete' ORDER BY number DESC LIMIT 1";
         Ok(with_db!(self, db => sqlx::query_as(SQL).fetch_optional(db).await)?)
     }
 
@@ -114,7 +116,7 @@ impl Store {
     /// The database cannot be used.
     pub async fn founded_at(&self) -> Result<Option<DateTime<Utc>>, Error> {
         const SQL: &str = "SELECT finished_at FROM scans WHERE outcome = 'complete' \
-                           ORDER BY finished_at, scan_id LIMIT 1";
+                           ORDER BY number LIMIT 1";
         Ok(with_db!(self, db => sqlx::query_scalar(SQL).fetch_optional(db).await)?)
     }
 
@@ -134,7 +136,7 @@ impl Store {
     /// The database cannot be used.
     pub async fn stopped_scan(&self, digest: &str) -> Result<Option<DateTime<Utc>>, Error> {
         const SQL: &str = "SELECT finished_at FROM scans WHERE outcome = 'stopped' AND digest = $1 \
-             ORDER BY finished_at DESC LIMIT 1";
+             ORDER BY number DESC LIMIT 1";
         Ok(with_db!(self, db => sqlx::query_scalar(SQL).bind(digest).fetch_optional(db).await)?)
     }
 

@@ -15,7 +15,7 @@ pub struct ScopeSets {
 }
 
 impl ScopeSets {
-    /// The number of a set; a new one is remembered and written by [`ScopeSets::save`].
+    /// The number of a set; a new one is remembered and written by `save`.
     pub fn number(&mut self, set: ScopeSet) -> i64 {
         if let Some(number) = self.by_set.get(&set) {
             return *number;
@@ -53,7 +53,10 @@ impl Store {
             with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?;
         let mut sets = ScopeSets::default();
         for (number, scopes) in rows {
-            let set = ScopeText::read(&scopes).set;
+            let ScopeText { set, unknown, .. } = ScopeText::read(&scopes);
+            if !unknown.is_empty() {
+                return Err(Error::inconsistent("scope_sets", "scopes", scopes));
+            }
             sets.by_number.insert(number, set);
             sets.by_set.insert(set, number);
         }

@@ -80,7 +80,7 @@ impl ScanWriter {
         let mut tx = store.begin().await?;
         lock_for_scan(&mut tx).await?;
         const LAST: &str = "SELECT scan_id FROM scans WHERE outcome = 'complete' \
-                            ORDER BY finished_at DESC, scan_id DESC LIMIT 1";
+                            ORDER BY number DESC LIMIT 1";
         let found: Option<Uuid> =
             with_tx!(&mut tx, db => sqlx::query_scalar(LAST).fetch_optional(db).await)?;
         if found != last {

@@ -122,7 +122,6 @@ def is_ready(scopes, required):
 
 # ---- one row ------------------------------------------------------------------------
 
-PERSON = ("email", "name", "locale", "time_zone", "country")
 COLUMNS = (
     "tenant_id connection_id tenant_name tenant_type xero_user_id email name locale time_zone "
     "country account_id scopes access_token token_response evidence_at auth_event_id flow "
@@ -194,7 +193,7 @@ class Row:
         if self.connection == self.tenant:
             raise Bad("connection_id: the tenant's id")
         column_user = uuid(get("xero_user_id", ""), "xero_user_id")
-        uuid(get("auth_event_id", ""), "auth_event_id")
+        self.auth_event = uuid(get("auth_event_id", ""), "auth_event_id")
         self.flow = get("flow", "").lower()
         if self.flow not in ("", "web", "pkce", "custom", "oauth1"):
             raise Bad("flow: unknown")
@@ -243,12 +242,23 @@ class Row:
         self.read(words_of_json(claims.get("scope")), at)
         if user := claims.get("xero_userid"):
             self.token_users.add(uuid(str(user), "access_token"))
+        if self.auth_event is None and claims.get("authentication_event_id"):
+            self.auth_event = uuid(str(claims["authentication_event_id"]), "access_token")
         client = claims.get("client_id")
         if client is not None and str(client).lower() != client_id.lower():
             self.doubt = True
 
     def key(self):
         return self.connection or (self.tenant, self.user)
+
+    def facts(self, fields):
+        """All that is not about the person, by its meaning: spelling makes no difference."""
+        texts = [fields.get(name, "").strip() for name in ("tenant_name", "tenant_type", "account_id")]
+        dates = [instant(fields.get(name, "")) for name in ("connected_at", "updated_at", "last_used_at")]
+        return (
+            self.tenant, self.connection, self.user, self.doubt, tuple(self.evidence), self.flow,
+            self.required, self.auth_event, *texts, *dates,
+        )  # fmt: skip
 
     def grant(self):
         return self.user or self.key()
@@ -297,7 +307,7 @@ def parse(path, client_id):
     # Rows of one connection may differ in the person, else none of them can be believed.
     facts = defaultdict(set)
     for _, fields, row in read:
-        facts[row.key()].add(tuple(fields.get(name, "") for name in COLUMNS if name not in PERSON))
+        facts[row.key()].add(row.facts(fields))
     good = []
     for number, _, row in read:
         if len(facts[row.key()]) == 1:

@@ -2,6 +2,7 @@
 //! lets this very one through (docs/guard.md).
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::domain::campaign::GuardLimits;
 
@@ -10,7 +11,7 @@ use crate::domain::campaign::GuardLimits;
 pub struct Effect {
     pub rows: u64,
     pub bad_rows: u64,
-    /// Distinct connections that the inventory listed.
+    /// Distinct connections that the inventory listed without a bad row.
     pub seen: u64,
     /// Present before; `None` before the first complete scan.
     pub before: Option<u64>,
@@ -98,11 +99,19 @@ pub fn weigh(parts: &[&str]) -> u128 {
     digest.iter().take(16).fold(0, |sum, byte| sum << 8 | u128::from(*byte))
 }
 
-/// What a named person accepts: these objections to a scan with this very effect. It does
-/// not depend on the order of rows, nor on changes that the guard does not look at.
+/// What a named person accepts: these objections to a scan with this very effect on what
+/// the scan `last` left. It does not depend on the order of rows, nor on changes that the
+/// guard does not look at; but once another scan was complete, nothing is accepted any more.
 #[must_use]
-pub fn digest(objections: &[Objection], effect: &Effect, changes: u128, bad: u128) -> String {
+pub fn digest(
+    last: Option<Uuid>,
+    objections: &[Objection],
+    effect: &Effect,
+    changes: u128,
+    bad: u128,
+) -> String {
     let mut hash = Sha256::new();
+    hash.update(last.unwrap_or_default().as_bytes());
     for objection in objections {
         hash.update(objection.code().as_bytes());
         hash.update([0]);
@@ -162,11 +171,14 @@ mod tests {
     fn a_digest_names_one_effect() {
         let over = Effect { changed: 50, ..effect() };
         let objections = objections(&over, &LIMITS);
-        let one = digest(&objections, &over, weigh(&["a"]).wrapping_add(weigh(&["b"])), 0);
-        let same = digest(&objections, &over, weigh(&["b"]).wrapping_add(weigh(&["a"])), 7);
-        let other = digest(&objections, &over, weigh(&["a"]).wrapping_add(weigh(&["c"])), 0);
+        let (a, b, c) = (weigh(&["a"]), weigh(&["b"]), weigh(&["c"]));
+        let one = digest(None, &objections, &over, a.wrapping_add(b), 0);
+        let same = digest(None, &objections, &over, b.wrapping_add(a), 7);
+        let other = digest(None, &objections, &over, a.wrapping_add(c), 0);
+        let later = digest(Some(Uuid::from_u128(1)), &objections, &over, a.wrapping_add(b), 0);
         assert_eq!(one, same);
         assert_ne!(one, other);
+        assert_ne!(one, later);
         assert_eq!(one.len(), 32);
     }
 }

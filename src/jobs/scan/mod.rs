@@ -1,10 +1,10 @@
 //! The scan: reads the inventory, classifies every connection, and puts the result in force
 //! in one transaction, or nothing of it.
 //!
-//! Three parts, each in bounded memory: [`gather`] reads and lays out by connection what is
-//! new or changed, [`unite`] compares rows of one connection and turns them into events of
-//! grants, [`settle`] judges the grants concerned. The store is read as the last complete
-//! scan left it, while one transaction takes what changes; the [`guard`] has the last word.
+//! Three parts, each in bounded memory: `gather` reads and lays out by connection what is
+//! new or changed, `unite` compares rows of one connection and turns them into events of
+//! grants, `settle` judges the grants concerned. The store is read as the last complete
+//! scan left it, while one transaction takes what changes; the `guard` has the last word.
 
 mod cover;
 mod gather;
@@ -179,7 +179,8 @@ impl Scan<'_> {
         for tenants in tenants.chunks(500) {
             for connection in self.store.connections_of_tenants(tenants, sets).await? {
                 let is_seen = |print: u64| gathered.known.is_seen(print);
-                if !connection.people.iter().filter_map(|person| person.fingerprint).any(is_seen) {
+                let prints = connection.people.iter().map(|person| person.fingerprint);
+                if !prints.into_iter().all(|print| print.is_some_and(is_seen)) {
                     sightings.push(connection.key.0.as_u128(), &mark)?;
                 }
             }
@@ -222,8 +223,9 @@ impl Scan<'_> {
             newly_gone: turned.newly_gone,
         };
         let objections = guard::objections(&effect, &self.limits);
-        let digest = (!objections.is_empty())
-            .then(|| guard::digest(&objections, &effect, turned.sum, gathered.bad.sum));
+        let digest = (!objections.is_empty()).then(|| {
+            guard::digest(scan_before, &objections, &effect, turned.sum, gathered.bad.sum)
+        });
         let accepted = match &digest {
             Some(digest) => writer.use_acceptance(digest).await?,
             None => false,

@@ -222,7 +222,7 @@ impl Settle<'_> {
             },
             covered: stored.is_some_and(|stored| stored.covered),
             first_seen_at: stored.map_or(self.now, |stored| stored.first_seen_at),
-            absent_since: None,
+            absent_since: held.then_some(self.now),
             people,
             facts,
         })

@@ -24,8 +24,6 @@ pub(super) struct Unite<'a> {
     pub first: bool,
     pub gathered: &'a mut Gathered,
     pub events: &'a mut Sorter,
-    /// Good rows of connections, counted once each as the inventory lists them.
-    pub listed_anew: u64,
     buffer: Vec<u8>,
 }
 
@@ -33,6 +31,8 @@ pub(super) struct Unite<'a> {
 #[derive(Default)]
 struct Found {
     drafts: Vec<Draft>,
+    /// Rows that repeat one of the drafts word for word.
+    repeats: u64,
     bad: bool,
     perhaps_bad: bool,
 }
@@ -45,7 +45,7 @@ impl<'a> Unite<'a> {
         gathered: &'a mut Gathered,
         events: &'a mut Sorter,
     ) -> Self {
-        Self { store, sets, first, gathered, events, listed_anew: 0, buffer: Vec::new() }
+        Self { store, sets, first, gathered, events, buffer: Vec::new() }
     }
 
     pub(super) async fn run(&mut self, sightings: Sorted) -> Result<(), Error> {
@@ -93,13 +93,12 @@ impl<'a> Unite<'a> {
             for draft in &found.drafts {
                 self.gathered.bad.add(&rows_differ(draft), draft.print, Some(key));
             }
-            self.gathered.bad.count += seen_rows as u64;
+            self.gathered.bad.count += seen_rows as u64 + found.repeats;
             found.drafts.clear();
             bad = true;
         }
         let Some(stored) = stored else {
             if let Some(first) = found.drafts.first() {
-                self.listed_anew += 1;
                 let grant = first.facts.grant;
                 return self.emit(
                     grant,
@@ -109,11 +108,21 @@ impl<'a> Unite<'a> {
             }
             return Ok(());
         };
+        let may_be_nameless = match stored.presence {
+            // Held since an earlier scan: it stays so while any nameless row is left.
+            Presence::RowBad => self.gathered.nameless > 0,
+            Presence::Present | Presence::Gone => self.gathered.fresh_nameless > 0,
+        };
+        // A row that is missing may be a bad one that does not name its connection; dropping
+        // somebody responsible for that would leave them untold.
+        let lost_a_row = seen_rows + found.drafts.len() < stored.people.len();
+        bad |= lost_a_row
+            && stored.presence != Presence::Gone
+            && (found.perhaps_bad || may_be_nameless);
         if bad {
             return self.emit(stored.facts.grant, key, Event::Hold);
         }
         if let Some(first) = found.drafts.first() {
-            self.listed_anew += u64::from(seen_rows == 0);
             let grant = first.facts.grant;
             let moved = grant != stored.facts.grant;
             if moved {
@@ -121,18 +130,7 @@ impl<'a> Unite<'a> {
             }
             return self.emit(grant, key, Event::Put { rows: found.drafts, moved, held: false });
         }
-        let may_be_nameless = match stored.presence {
-            // Held since an earlier scan: it stays so while any nameless row is left.
-            Presence::RowBad => self.gathered.nameless > 0,
-            Presence::Present | Presence::Gone => self.gathered.fresh_nameless > 0,
-        };
-        let event = if seen_rows > 0 {
-            Event::Trim
-        } else if found.perhaps_bad || may_be_nameless {
-            Event::Hold
-        } else {
-            Event::Gone
-        };
+        let event = if seen_rows > 0 { Event::Trim } else { Event::Gone };
         self.emit(stored.facts.grant, key, event)
     }
 
@@ -156,7 +154,9 @@ fn found(records: &[Vec<u8>]) -> Result<Found, Error> {
         match read::<Sighting>(record)? {
             Sighting::Row(draft) => {
                 // The same row twice says nothing new.
-                if found.drafts.iter().all(|known| known.print != draft.print) {
+                if found.drafts.iter().any(|known| known.print == draft.print) {
+                    found.repeats += 1;
+                } else {
                     found.drafts.push(*draft);
                 }
             }
