@@ -30,7 +30,7 @@ pub(super) enum Cell {
 }
 
 /// Where rows go, and what happens to a row that is there already.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
     pub table: &'static str,
     pub columns: &'static [(&'static str, Kind)],
@@ -93,6 +93,11 @@ pub(super) async fn write(tx: &mut Tx, target: &Target, cells: Vec<Cell>) -> Res
 }
 
 impl Target {
+    /// The same for rows that are certainly not there yet.
+    pub(super) const fn adding(self) -> Self {
+        Self { key: None, ..self }
+    }
+
     fn statement(&self, source: &str) -> String {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         let mut statement = format!("INSERT INTO {} ({}) {source}", self.table, names.join(", "));

@@ -5,7 +5,7 @@ use sqlx::error::BoxDynError;
 use sqlx::{Database, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
-use super::Store;
+use super::{Store, Tx};
 
 /// A list of ids as one parameter: an array in PostgreSQL, JSON in SQLite.
 #[derive(Clone, Debug)]
@@ -45,9 +45,20 @@ impl Encode<'_, Sqlite> for Ids {
 
 /// Fills `{ids}` in a statement with the test for membership in the [`Ids`] bound as `$1`.
 pub(super) fn with_ids(store: &Store, statement: &str) -> String {
-    let test = match store {
-        Store::Sqlite(_) => "IN (SELECT unhex(value) FROM json_each($1))",
-        Store::Postgres(_) => "= ANY($1)",
+    fill(statement, matches!(store, Store::Sqlite(_)))
+}
+
+impl Tx {
+    /// The same within a transaction.
+    pub(super) fn with_ids(&self, statement: &str) -> String {
+        fill(statement, matches!(self, Self::Sqlite(_)))
+    }
+}
+
+fn fill(statement: &str, is_sqlite: bool) -> String {
+    let test = match is_sqlite {
+        true => "IN (SELECT unhex(value) FROM json_each($1))",
+        false => "= ANY($1)",
     };
     statement.replace("{ids}", test)
 }

@@ -16,6 +16,7 @@ pub mod runs;
 pub mod scans;
 mod scope_sets;
 pub mod settings;
+mod tables;
 pub mod tally;
 pub mod writer;
 

@@ -6,16 +6,19 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::domain::class::Class;
-use crate::domain::connection::{Connection, Responsible};
+use crate::domain::connection::Connection;
 use crate::domain::evidence::Evidence;
 use crate::domain::grant::{ConnectionKey, GrantId, Unsettled};
+use crate::domain::ids::TenantId;
 use crate::domain::tally::Tally;
 
-use super::bulk::{self, Cell, Kind, Target};
-use super::connections::evidence_text;
+use super::bulk::{self, Cell};
 use super::dialect::Ids;
 use super::scans::{BadRowRecord, ScanRecord};
 use super::settings::lock_for_scan;
+use super::tables::{
+    BAD_ROWS, CHANGES, CONNECTIONS, GRANTS, PEOPLE, connection_cells, grant_cells, person_cells,
+};
 use super::{Error, ScopeSets, Store, Tx, tally, with_tx};
 
 /// A grant as a scan leaves it.
@@ -54,111 +57,14 @@ pub struct ScanWriter {
     sets: ScopeSets,
     now: DateTime<Utc>,
     run_id: Uuid,
-    deferred_indexes: Vec<(String, String)>,
+    /// Nothing was stored before: rows need no look at what is there.
+    is_first: bool,
+    deferred_indexes: Vec<String>,
 }
 
-const GRANTS: Target = Target {
-    table: "grants",
-    columns: &[
-        ("grant_id", Kind::Uuid),
-        ("class", Kind::Text),
-        ("unsettled", Kind::Text),
-        ("scope_set", Kind::Int),
-        ("evidence_source", Kind::Text),
-        ("evidence_at", Kind::Time),
-        ("ready", Kind::Bool),
-        ("first_seen_at", Kind::Time),
-        ("ready_at", Kind::Time),
-    ],
-    key: Some("grant_id"),
-    keep: &["first_seen_at", "ready_at"],
-};
-
-const CONNECTIONS: Target = Target {
-    table: "connections",
-    columns: &[
-        ("connection_key", Kind::Uuid),
-        ("connection_id", Kind::Uuid),
-        ("grant_id", Kind::Uuid),
-        ("tenant_id", Kind::Uuid),
-        ("tenant_name", Kind::Text),
-        ("tenant_type", Kind::Text),
-        ("account_id", Kind::Text),
-        ("auth_event_id", Kind::Uuid),
-        ("flow", Kind::Text),
-        ("connected_at", Kind::Time),
-        ("updated_at", Kind::Time),
-        ("last_used_at", Kind::Time),
-        ("required_set", Kind::Int),
-        ("evidence", Kind::Text),
-        ("doubt", Kind::Text),
-        ("presence", Kind::Text),
-        ("class", Kind::Text),
-        ("readiness", Kind::Text),
-        ("some_evidence_ready", Kind::Bool),
-        ("token_behind", Kind::Bool),
-        ("manual", Kind::Bool),
-        ("reachable", Kind::Bool),
-        ("covered", Kind::Bool),
-        ("first_seen_at", Kind::Time),
-        ("absent_since", Kind::Time),
-    ],
-    key: Some("connection_key"),
-    keep: &["first_seen_at", "covered"],
-};
-
-const PEOPLE: Target = Target {
-    table: "people",
-    columns: &[
-        ("connection_key", Kind::Uuid),
-        ("fingerprint", Kind::Int),
-        ("recipient", Kind::Text),
-        ("email", Kind::Text),
-        ("name", Kind::Text),
-        ("locale", Kind::Text),
-        ("time_zone", Kind::Text),
-        ("country", Kind::Text),
-    ],
-    key: None,
-    keep: &[],
-};
-
-const CHANGES: Target = Target {
-    table: "changes",
-    columns: &[
-        ("connection_key", Kind::Uuid),
-        ("changed_at", Kind::Time),
-        ("run_id", Kind::Uuid),
-        ("what", Kind::Text),
-        ("before", Kind::Text),
-        ("after", Kind::Text),
-    ],
-    key: None,
-    keep: &[],
-};
-
-const BAD_ROWS: Target = Target {
-    table: "bad_rows",
-    columns: &[
-        ("fingerprint", Kind::Int),
-        ("place", Kind::Text),
-        ("field", Kind::Text),
-        ("code", Kind::Text),
-        ("reason", Kind::Text),
-        ("connection_key", Kind::Uuid),
-    ],
-    key: None,
-    keep: &[],
-};
-
-/// Secondary indexes that a first load builds once at its end: filling them row by row in
-/// the random order of UUIDs would write most of their pages many times over.
-const BULK_INDEXES: &[&str] = &[
-    "connections_tenant_id",
-    "connections_grant_id",
-    "connections_standing",
-    "people_connection_key",
-];
+/// Rows from which on a first load builds the indexes of SQLite at its end: filling them row
+/// by row in the random order of UUIDs would write most of their pages many times over.
+const BULK_ROWS: u64 = 20_000;
 
 impl ScanWriter {
     /// Begins, provided that `last` is still the last complete scan.
@@ -181,33 +87,33 @@ impl ScanWriter {
         if found != last {
             return Err(Error::Overtaken);
         }
-        Ok(Self { tx, sets, now, run_id, deferred_indexes: Vec::new() })
+        Ok(Self { tx, sets, now, run_id, is_first: false, deferred_indexes: Vec::new() })
     }
 
-    /// Tells that a large first load follows. Only SQLite gains by it.
+    /// Tells that nothing is stored yet and about `rows` rows follow, none of them twice.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn expect_bulk(&mut self) -> Result<(), Error> {
+    pub async fn expect_first(&mut self, rows: u64) -> Result<(), Error> {
+        self.is_first = true;
+        // Only SQLite gains by it; PostgreSQL would lock out all readers.
         let Tx::Sqlite(tx) = &mut self.tx else { return Ok(()) };
-        for name in BULK_INDEXES {
-            let definition: Option<String> = sqlx::query_scalar(
-                "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = $1",
-            )
-            .bind(name)
-            .fetch_optional(&mut **tx)
-            .await?;
-            if let Some(definition) = definition {
-                sqlx::query(AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut **tx).await?;
-                self.deferred_indexes.push(((*name).to_owned(), definition));
-            }
+        if rows < BULK_ROWS {
+            return Ok(());
+        }
+        const SQL: &str = "SELECT name, sql FROM sqlite_master WHERE type = 'index' \
+                           AND tbl_name IN ('grants', 'connections', 'people') AND sql IS NOT NULL";
+        let indexes: Vec<(String, String)> = sqlx::query_as(SQL).fetch_all(&mut **tx).await?;
+        for (name, definition) in indexes {
+            sqlx::query(AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut **tx).await?;
+            self.deferred_indexes.push(definition);
         }
         Ok(())
     }
 
     async fn build_indexes(&mut self) -> Result<(), Error> {
         let Tx::Sqlite(tx) = &mut self.tx else { return Ok(()) };
-        for (_, definition) in self.deferred_indexes.drain(..) {
+        for definition in self.deferred_indexes.drain(..) {
             sqlx::query(AssertSqlSafe(definition)).execute(&mut **tx).await?;
         }
         Ok(())
@@ -242,43 +148,43 @@ impl ScanWriter {
             ]);
         }
         self.sets.save(&mut self.tx).await?;
-        bulk::write(&mut self.tx, &GRANTS, grants).await?;
-        bulk::write(&mut self.tx, &CONNECTIONS, connections).await?;
+        let (grants_table, connections_table) = match self.is_first {
+            true => (&GRANTS.adding(), &CONNECTIONS.adding()),
+            false => (&GRANTS, &CONNECTIONS),
+        };
+        bulk::write(&mut self.tx, grants_table, grants).await?;
+        bulk::write(&mut self.tx, connections_table, connections).await?;
         if !batch.known.is_empty() {
             let keys = Ids(batch.known.iter().map(|key| key.0).collect());
-            let statement = match self.tx {
-                Tx::Sqlite(_) => {
-                    "DELETE FROM people WHERE connection_key IN (SELECT unhex(value) FROM json_each($1))"
-                }
-                Tx::Postgres(_) => "DELETE FROM people WHERE connection_key = ANY($1)",
-            };
-            with_tx!(&mut self.tx, db => sqlx::query(statement).bind(keys).execute(db).await.map(|_| ()))?;
+            let statement = self.tx.with_ids("DELETE FROM people WHERE connection_key {ids}");
+            with_tx!(&mut self.tx, db => {
+                sqlx::query(AssertSqlSafe(statement)).bind(keys).execute(db).await.map(|_| ())
+            })?;
         }
         bulk::write(&mut self.tx, &PEOPLE, people).await?;
         bulk::write(&mut self.tx, &CHANGES, changes).await
     }
 
-    /// Finds anew which awaiting connections another person's ready grant covers. Only
-    /// tenants with several connections can be concerned.
+    /// Finds anew which awaiting connections of these tenants another person's ready grant
+    /// covers.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn settle_covered(&mut self) -> Result<(), Error> {
+    pub async fn settle_covered(&mut self, tenants: &[TenantId]) -> Result<(), Error> {
         self.build_indexes().await?;
         const SQL: &str = "\
-            WITH shared AS (
-                SELECT tenant_id FROM connections GROUP BY tenant_id HAVING count(*) > 1
-            ), covering AS (
-                SELECT DISTINCT c.tenant_id FROM shared
-                JOIN connections c ON c.tenant_id = shared.tenant_id
-                JOIN grants g ON g.grant_id = c.grant_id
-                WHERE c.presence <> 'gone' AND g.ready
-            )
             UPDATE connections SET covered = NOT covered
-            WHERE covered <> (presence <> 'gone' AND readiness = 'awaiting'
-                              AND tenant_id IN (SELECT tenant_id FROM covering))
-              AND (covered OR tenant_id IN (SELECT tenant_id FROM covering))";
-        with_tx!(&mut self.tx, db => sqlx::query(SQL).execute(db).await.map(|_| ()))?;
+            WHERE tenant_id {ids} AND covered <> (
+                presence <> 'gone' AND readiness = 'awaiting' AND EXISTS (
+                    SELECT 1 FROM connections other
+                    JOIN grants ON grants.grant_id = other.grant_id
+                    WHERE other.tenant_id = connections.tenant_id
+                      AND other.presence <> 'gone' AND grants.ready))";
+        let statement = self.tx.with_ids(SQL);
+        let ids = Ids(tenants.iter().map(|tenant| tenant.0).collect());
+        with_tx!(&mut self.tx, db => {
+            sqlx::query(AssertSqlSafe(statement)).bind(ids).execute(db).await.map(|_| ())
+        })?;
         Ok(())
     }
 
@@ -343,79 +249,4 @@ impl ScanWriter {
     pub async fn abandon(self) -> Result<(), Error> {
         self.tx.rollback().await
     }
-}
-
-fn grant_cells(
-    grant: &GrantRecord,
-    sets: &mut ScopeSets,
-    now: DateTime<Utc>,
-) -> [Cell; GRANTS.columns.len()] {
-    [
-        Cell::Uuid(Some(grant.id.0)),
-        Cell::Text(Some(grant.class.as_str().to_owned())),
-        Cell::Text(grant.unsettled.map(|reason| reason.as_str().to_owned())),
-        Cell::Int(grant.evidence.map(|evidence| sets.number(evidence.scopes))),
-        Cell::Text(grant.evidence.map(|evidence| evidence.source.as_str().to_owned())),
-        Cell::Time(grant.evidence.and_then(|evidence| evidence.at)),
-        Cell::Bool(grant.ready),
-        Cell::Time(Some(now)),
-        Cell::Time(grant.ready.then_some(now)),
-    ]
-}
-
-fn connection_cells(
-    connection: Connection,
-    sets: &mut ScopeSets,
-) -> [Cell; CONNECTIONS.columns.len()] {
-    let Connection {
-        key,
-        facts,
-        presence,
-        standing,
-        covered,
-        first_seen_at,
-        absent_since,
-        people: _,
-    } = connection;
-    [
-        Cell::Uuid(Some(key.0)),
-        Cell::Uuid(facts.id.map(|id| id.0)),
-        Cell::Uuid(Some(facts.grant.0)),
-        Cell::Uuid(Some(facts.tenant.0)),
-        Cell::Text(facts.tenant_name),
-        Cell::Text(facts.tenant_type),
-        Cell::Text(facts.account),
-        Cell::Uuid(facts.auth_event.map(|id| id.0)),
-        Cell::Text(facts.flow.map(|flow| flow.as_str().to_owned())),
-        Cell::Time(facts.connected_at),
-        Cell::Time(facts.updated_at),
-        Cell::Time(facts.last_used_at),
-        Cell::Int(facts.required.map(|set| sets.number(set))),
-        Cell::Text(Some(evidence_text(&facts.evidence, sets))),
-        Cell::Text(facts.doubt.map(|doubt| Unsettled::from(doubt).as_str().to_owned())),
-        Cell::Text(Some(presence.as_str().to_owned())),
-        Cell::Text(Some(standing.class.as_str().to_owned())),
-        Cell::Text(Some(standing.readiness.as_str().to_owned())),
-        Cell::Bool(standing.some_evidence_ready),
-        Cell::Bool(standing.token_behind),
-        Cell::Bool(standing.manual),
-        Cell::Bool(standing.reachable),
-        Cell::Bool(covered),
-        Cell::Time(Some(first_seen_at)),
-        Cell::Time(absent_since),
-    ]
-}
-
-fn person_cells(key: ConnectionKey, responsible: &Responsible) -> [Cell; PEOPLE.columns.len()] {
-    let person = &responsible.person;
-    [
-        Cell::Uuid(Some(key.0)),
-        Cell::Int(responsible.fingerprint.map(u64::cast_signed)),
-        Cell::Text(person.email.as_ref().map(|email| email.key().to_owned())),
-        Cell::Text(person.email.as_ref().map(|email| email.given().to_owned())),
-        Cell::Text(person.name.clone()),
-        Cell::Text(person.locale.clone()),
-        Cell::Text(person.time_zone.map(|zone| zone.name().to_owned())),
-        Cell::Text(person.country.clone()),
-    ]
 }

@@ -6,6 +6,7 @@
 //! grants, `settle` judges the grants concerned. The store is read as the last complete
 //! scan left it, while one transaction takes what changes; the `guard` has the last word.
 
+mod cover;
 mod gather;
 pub mod guard;
 mod known;
@@ -37,6 +38,7 @@ use crate::store::{self, ScopeSets, Store};
 pub use gather::WarningCounts;
 pub use guard::{Effect, Objection};
 
+use cover::Touched;
 use gather::{Gather, Gathered, judged_by};
 use known::Known;
 use record::{Event, Sighting, write};
@@ -46,9 +48,6 @@ use unite::Unite;
 /// Part of every fingerprint: changes when rows are parsed otherwise than before, so that
 /// all of them are read anew.
 const PARSER: u64 = 1;
-
-/// Rows from which on a first load builds its indexes at the end.
-const BULK_ROWS: u64 = 20_000;
 
 /// Why a scan came to no end. It changed nothing.
 #[derive(Debug, thiserror::Error)]
@@ -213,14 +212,13 @@ impl Scan<'_> {
                 self.store, scan_before, sets.clone(), self.now, self.run_id,
             ) => writer?,
         };
-        if nothing_known && gathered.drafts >= BULK_ROWS {
-            writer.expect_bulk().await?;
+        if nothing_known {
+            writer.expect_first(gathered.drafts).await?;
         }
-        let (mut writer, turned, wrote) =
-            self.settle(nothing_known, &gathered, &sets, events, writer).await?;
-        if wrote {
-            writer.settle_covered().await?;
-        }
+        let mut touched = Touched::new(nothing_known);
+        let (mut writer, turned) =
+            self.settle(nothing_known, &gathered, &sets, events, writer, &mut touched).await?;
+        touched.settle(&mut writer).await?;
         let tally = writer.tally().await?;
         let effect = Effect {
             rows: gathered.rows,
@@ -270,15 +268,14 @@ impl Scan<'_> {
         sets: &ScopeSets,
         events: Sorter,
         mut writer: ScanWriter,
-    ) -> Result<(ScanWriter, Turned, bool), Error> {
+        touched: &mut Touched,
+    ) -> Result<(ScanWriter, Turned), Error> {
         let (batches, mut received) = mpsc::channel::<Batch>(2);
         let writing = tokio::spawn(async move {
-            let mut wrote = false;
             while let Some(batch) = received.recv().await {
                 writer.write(batch).await?;
-                wrote = true;
             }
-            Ok::<_, store::Error>((writer, wrote))
+            Ok::<_, store::Error>(writer)
         });
         let settle = Settle {
             store: self.store,
@@ -291,13 +288,13 @@ impl Scan<'_> {
             watcher: self.watcher,
             cancel: self.cancel,
         };
-        let turned = settle.run(events.finish()?, &batches).await;
+        let turned = settle.run(events.finish()?, &batches, touched).await;
         drop(batches);
         let written = writing.await.map_err(|error| Error::Stopped(error.to_string()))?;
         self.watcher.done();
-        let (writer, wrote) = written?;
+        let writer = written?;
         match turned {
-            Ok(turned) => Ok((writer, turned, wrote)),
+            Ok(turned) => Ok((writer, turned)),
             Err(error) => {
                 writer.abandon().await?;
                 Err(error)

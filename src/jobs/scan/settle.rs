@@ -18,6 +18,7 @@ use crate::store::writer::{Batch, Change, GrantRecord};
 use crate::store::{ScopeSets, Store};
 
 use super::Error;
+use super::cover::Touched;
 use super::guard::weigh;
 use super::known::Known;
 use super::record::{Draft, Event, read};
@@ -57,6 +58,7 @@ impl Settle<'_> {
         &self,
         events: Sorted,
         batches: &mpsc::Sender<Batch>,
+        touched: &mut Touched,
     ) -> Result<Turned, Error> {
         let mut turned = Turned::default();
         let mut groups = Groups::of(events)?;
@@ -81,7 +83,7 @@ impl Settle<'_> {
                 return Ok(turned);
             }
             done += size as u64;
-            let batch = self.page(page, &mut turned).await?;
+            let batch = self.page(page, &mut turned, touched).await?;
             if batches.send(batch).await.is_err() {
                 return Ok(turned);
             }
@@ -93,6 +95,7 @@ impl Settle<'_> {
         &self,
         page: Vec<(GrantId, Events)>,
         turned: &mut Turned,
+        touched: &mut Touched,
     ) -> Result<Batch, Error> {
         let mut stored: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
         let mut moved: BTreeMap<ConnectionKey, Connection> = BTreeMap::new();
@@ -114,7 +117,7 @@ impl Settle<'_> {
         let mut batch = Batch::default();
         for (grant, events) in page {
             let known = stored.remove(&grant).unwrap_or_default();
-            self.grant(grant, events, known, &mut moved, &mut batch, turned);
+            self.grant(grant, events, known, &mut moved, &mut batch, turned, touched)?;
         }
         Ok(batch)
     }
@@ -127,7 +130,11 @@ impl Settle<'_> {
         moved: &mut BTreeMap<ConnectionKey, Connection>,
         batch: &mut Batch,
         turned: &mut Turned,
-    ) {
+        touched: &mut Touched,
+    ) -> std::io::Result<()> {
+        for connection in &stored {
+            touched.note(connection, false)?;
+        }
         let mut before: BTreeMap<ConnectionKey, Connection> =
             stored.into_iter().map(|connection| (connection.key, connection)).collect();
         let mut after = before.clone();
@@ -135,6 +142,7 @@ impl Settle<'_> {
             match event {
                 Event::Put { rows, held, .. } => {
                     if let Some(elsewhere) = moved.remove(&key) {
+                        touched.note(&elsewhere, false)?;
                         before.insert(key, elsewhere);
                     }
                     if let Some(connection) = self.put(key, rows, held, before.get(&key)) {
@@ -155,8 +163,11 @@ impl Settle<'_> {
                 Event::Judge => {}
             }
         }
-        batch.grants.extend(self.judge(grant, &mut after));
+        let judged = self.judge(grant, &mut after);
+        let is_ready = judged.as_ref().is_some_and(|grant| grant.ready);
+        batch.grants.extend(judged);
         for (key, connection) in after {
+            touched.note(&connection, is_ready)?;
             let earlier = before.get(&key);
             if earlier == Some(&connection) {
                 continue;
@@ -168,6 +179,7 @@ impl Settle<'_> {
             }
             batch.connections.push(connection);
         }
+        Ok(())
     }
 
     fn is_seen(&self, responsible: &Responsible) -> bool {

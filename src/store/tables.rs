@@ -1,0 +1,183 @@
+//! The tables that a scan fills: their columns, and how a record becomes a row of each.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::connection::{Connection, Responsible};
+use crate::domain::grant::{ConnectionKey, Unsettled};
+
+use super::ScopeSets;
+use super::bulk::{Cell, Kind, Target};
+use super::connections::evidence_text;
+use super::writer::GrantRecord;
+
+pub(super) const GRANTS: Target = Target {
+    table: "grants",
+    columns: &[
+        ("grant_id", Kind::Uuid),
+        ("class", Kind::Text),
+        ("unsettled", Kind::Text),
+        ("scope_set", Kind::Int),
+        ("evidence_source", Kind::Text),
+        ("evidence_at", Kind::Time),
+        ("ready", Kind::Bool),
+        ("first_seen_at", Kind::Time),
+        ("ready_at", Kind::Time),
+    ],
+    key: Some("grant_id"),
+    keep: &["first_seen_at", "ready_at"],
+};
+
+pub(super) const CONNECTIONS: Target = Target {
+    table: "connections",
+    columns: &[
+        ("connection_key", Kind::Uuid),
+        ("connection_id", Kind::Uuid),
+        ("grant_id", Kind::Uuid),
+        ("tenant_id", Kind::Uuid),
+        ("tenant_name", Kind::Text),
+        ("tenant_type", Kind::Text),
+        ("account_id", Kind::Text),
+        ("auth_event_id", Kind::Uuid),
+        ("flow", Kind::Text),
+        ("connected_at", Kind::Time),
+        ("updated_at", Kind::Time),
+        ("last_used_at", Kind::Time),
+        ("required_set", Kind::Int),
+        ("evidence", Kind::Text),
+        ("doubt", Kind::Text),
+        ("presence", Kind::Text),
+        ("class", Kind::Text),
+        ("readiness", Kind::Text),
+        ("some_evidence_ready", Kind::Bool),
+        ("token_behind", Kind::Bool),
+        ("manual", Kind::Bool),
+        ("reachable", Kind::Bool),
+        ("covered", Kind::Bool),
+        ("first_seen_at", Kind::Time),
+        ("absent_since", Kind::Time),
+    ],
+    key: Some("connection_key"),
+    keep: &["first_seen_at", "covered"],
+};
+
+pub(super) const PEOPLE: Target = Target {
+    table: "people",
+    columns: &[
+        ("connection_key", Kind::Uuid),
+        ("fingerprint", Kind::Int),
+        ("recipient", Kind::Text),
+        ("email", Kind::Text),
+        ("name", Kind::Text),
+        ("locale", Kind::Text),
+        ("time_zone", Kind::Text),
+        ("country", Kind::Text),
+    ],
+    key: None,
+    keep: &[],
+};
+
+pub(super) const CHANGES: Target = Target {
+    table: "changes",
+    columns: &[
+        ("connection_key", Kind::Uuid),
+        ("changed_at", Kind::Time),
+        ("run_id", Kind::Uuid),
+        ("what", Kind::Text),
+        ("before", Kind::Text),
+        ("after", Kind::Text),
+    ],
+    key: None,
+    keep: &[],
+};
+
+pub(super) const BAD_ROWS: Target = Target {
+    table: "bad_rows",
+    columns: &[
+        ("fingerprint", Kind::Int),
+        ("place", Kind::Text),
+        ("field", Kind::Text),
+        ("code", Kind::Text),
+        ("reason", Kind::Text),
+        ("connection_key", Kind::Uuid),
+    ],
+    key: None,
+    keep: &[],
+};
+
+pub(super) fn grant_cells(
+    grant: &GrantRecord,
+    sets: &mut ScopeSets,
+    now: DateTime<Utc>,
+) -> [Cell; GRANTS.columns.len()] {
+    [
+        Cell::Uuid(Some(grant.id.0)),
+        Cell::Text(Some(grant.class.as_str().to_owned())),
+        Cell::Text(grant.unsettled.map(|reason| reason.as_str().to_owned())),
+        Cell::Int(grant.evidence.map(|evidence| sets.number(evidence.scopes))),
+        Cell::Text(grant.evidence.map(|evidence| evidence.source.as_str().to_owned())),
+        Cell::Time(grant.evidence.and_then(|evidence| evidence.at)),
+        Cell::Bool(grant.ready),
+        Cell::Time(Some(now)),
+        Cell::Time(grant.ready.then_some(now)),
+    ]
+}
+
+pub(super) fn connection_cells(
+    connection: Connection,
+    sets: &mut ScopeSets,
+) -> [Cell; CONNECTIONS.columns.len()] {
+    let Connection {
+        key,
+        facts,
+        presence,
+        standing,
+        covered,
+        first_seen_at,
+        absent_since,
+        people: _,
+    } = connection;
+    [
+        Cell::Uuid(Some(key.0)),
+        Cell::Uuid(facts.id.map(|id| id.0)),
+        Cell::Uuid(Some(facts.grant.0)),
+        Cell::Uuid(Some(facts.tenant.0)),
+        Cell::Text(facts.tenant_name),
+        Cell::Text(facts.tenant_type),
+        Cell::Text(facts.account),
+        Cell::Uuid(facts.auth_event.map(|id| id.0)),
+        Cell::Text(facts.flow.map(|flow| flow.as_str().to_owned())),
+        Cell::Time(facts.connected_at),
+        Cell::Time(facts.updated_at),
+        Cell::Time(facts.last_used_at),
+        Cell::Int(facts.required.map(|set| sets.number(set))),
+        Cell::Text(Some(evidence_text(&facts.evidence, sets))),
+        Cell::Text(facts.doubt.map(|doubt| Unsettled::from(doubt).as_str().to_owned())),
+        Cell::Text(Some(presence.as_str().to_owned())),
+        Cell::Text(Some(standing.class.as_str().to_owned())),
+        Cell::Text(Some(standing.readiness.as_str().to_owned())),
+        Cell::Bool(standing.some_evidence_ready),
+        Cell::Bool(standing.token_behind),
+        Cell::Bool(standing.manual),
+        Cell::Bool(standing.reachable),
+        Cell::Bool(covered),
+        Cell::Time(Some(first_seen_at)),
+        Cell::Time(absent_since),
+    ]
+}
+
+pub(super) fn person_cells(
+    key: ConnectionKey,
+    responsible: &Responsible,
+) -> [Cell; PEOPLE.columns.len()] {
+    let person = &responsible.person;
+    [
+        Cell::Uuid(Some(key.0)),
+        Cell::Int(responsible.fingerprint.map(u64::cast_signed)),
+        Cell::Text(person.email.as_ref().map(|email| email.key().to_owned())),
+        Cell::Text(person.email.as_ref().map(|email| email.given().to_owned())),
+        Cell::Text(person.name.clone()),
+        Cell::Text(person.locale.clone()),
+        Cell::Text(person.time_zone.map(|zone| zone.name().to_owned())),
+        Cell::Text(person.country.clone()),
+    ]
+}
