@@ -50,6 +50,15 @@ pub(super) struct Turned {
     pub sum: u128,
 }
 
+/// What a page of grants comes to.
+struct Ledger<'a> {
+    /// Connections that come from another grant, as they were there.
+    moved: BTreeMap<ConnectionKey, Connection>,
+    batch: Batch,
+    turned: &'a mut Turned,
+    touched: &'a mut Touched,
+}
+
 type Events = Vec<(ConnectionKey, Event)>;
 
 impl Settle<'_> {
@@ -114,12 +123,12 @@ impl Settle<'_> {
                 moved.insert(connection.key, connection);
             }
         }
-        let mut batch = Batch::default();
+        let mut ledger = Ledger { moved, batch: Batch::default(), turned, touched };
         for (grant, events) in page {
             let known = stored.remove(&grant).unwrap_or_default();
-            self.grant(grant, events, known, &mut moved, &mut batch, turned, touched)?;
+            self.grant(grant, events, known, &mut ledger)?;
         }
-        Ok(batch)
+        Ok(ledger.batch)
     }
 
     fn grant(
@@ -127,11 +136,9 @@ impl Settle<'_> {
         grant: GrantId,
         events: Events,
         stored: Vec<Connection>,
-        moved: &mut BTreeMap<ConnectionKey, Connection>,
-        batch: &mut Batch,
-        turned: &mut Turned,
-        touched: &mut Touched,
+        ledger: &mut Ledger<'_>,
     ) -> std::io::Result<()> {
+        let Ledger { moved, batch, turned, touched } = ledger;
         for connection in &stored {
             touched.note(connection, false)?;
         }
