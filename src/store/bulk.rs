@@ -1,12 +1,16 @@
-//! Bulk writes: one statement per batch.
+//! Bulk writes: one statement per batch, made ready apart from the database so that it can
+//! execute the statement before meanwhile.
 //!
 //! PostgreSQL takes one array per column. SQLite takes rows of nameless parameters: named
 //! ones are looked up one by one, which makes a statement of n parameters cost n².
 
 use chrono::{DateTime, Utc};
-use sqlx::{Arguments, AssertSqlSafe};
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
+use super::dialect::{Dialect, Ids};
 use super::{Error, Tx};
 
 /// The type of a column, the same in both schemas.
@@ -40,51 +44,115 @@ pub(super) struct Target {
     pub keep: &'static [&'static str],
 }
 
-/// Rows of one SQLite statement: enough to make its overhead small, few enough to keep the
-/// number of parameters far below SQLite's limit of 32,766.
-const SQLITE_ROWS: usize = 64;
+/// Rows of one SQLite statement, largest first: enough to make its overhead small, few
+/// enough to stay far below SQLite's limit of 32,766 parameters, and of few sizes, so that
+/// every statement is compiled once and found again.
+const SQLITE_ROWS: [usize; 5] = [256, 64, 16, 4, 1];
 
-/// Writes rows, given as one list of cells in the order of the target's columns.
-pub(super) async fn write(tx: &mut Tx, target: &Target, cells: Vec<Cell>) -> Result<(), Error> {
+/// A statement with its values.
+pub(super) struct Statement {
+    sql: String,
+    values: Values,
+}
+
+enum Values {
+    Sqlite(SqliteArguments),
+    Postgres(PgArguments),
+}
+
+impl Statement {
+    /// A statement with one parameter, a list of ids at `{ids}`.
+    pub(super) fn about(dialect: Dialect, sql: &str, ids: Ids) -> Result<Self, Error> {
+        let mut values = Values::none(dialect);
+        values.add(ids)?;
+        Ok(Self { sql: dialect.with_ids(sql), values })
+    }
+
+    pub(super) async fn run(self, tx: &mut Tx) -> Result<(), Error> {
+        let sql = AssertSqlSafe(self.sql);
+        match (tx, self.values) {
+            (Tx::Sqlite(tx), Values::Sqlite(values)) => {
+                sqlx::query_with(sql, values).execute(&mut **tx).await?;
+            }
+            (Tx::Postgres(tx), Values::Postgres(values)) => {
+                sqlx::query_with(sql, values).execute(&mut **tx).await?;
+            }
+            _ => unreachable!("a statement is made for the database of its transaction"),
+        }
+        Ok(())
+    }
+}
+
+impl Values {
+    fn none(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Sqlite => Self::Sqlite(SqliteArguments::default()),
+            Dialect::Postgres => Self::Postgres(PgArguments::default()),
+        }
+    }
+
+    fn add<'t, T>(&mut self, value: T) -> Result<(), Error>
+    where
+        T: Encode<'t, Sqlite> + Type<Sqlite> + Encode<'t, Postgres> + Type<Postgres>,
+    {
+        match self {
+            Self::Sqlite(values) => values.add(value),
+            Self::Postgres(values) => values.add(value),
+        }
+        .map_err(encoding)
+    }
+}
+
+fn encoding(error: sqlx::error::BoxDynError) -> Error {
+    Error::Database(sqlx::Error::Encode(error))
+}
+
+/// Statements that write rows, given as one list of cells in the order of the target's
+/// columns.
+pub(super) fn fill(
+    dialect: Dialect,
+    target: &Target,
+    cells: Vec<Cell>,
+    into: &mut Vec<Statement>,
+) -> Result<(), Error> {
     let width = target.columns.len();
     debug_assert_eq!(cells.len() % width, 0);
     if cells.is_empty() {
         return Ok(());
     }
-    match tx {
-        Tx::Postgres(tx) => {
+    match dialect {
+        Dialect::Postgres => {
             let casts: Vec<String> = (1..)
                 .zip(target.columns)
                 .map(|(n, (_, kind))| format!("${n}::{}[]", postgres_type(*kind)))
                 .collect();
-            let statement =
-                target.statement(&format!("SELECT * FROM UNNEST({})", casts.join(", ")));
-            let mut arguments = sqlx::postgres::PgArguments::default();
+            let sql = target.statement(&format!("SELECT * FROM UNNEST({})", casts.join(", ")));
+            let mut values = PgArguments::default();
             for column in transpose(target.columns, cells) {
-                column.add_to(&mut arguments)?;
+                column.add_to(&mut values)?;
             }
-            sqlx::query_with(AssertSqlSafe(statement), arguments).execute(&mut **tx).await?;
+            into.push(Statement { sql, values: Values::Postgres(values) });
         }
-        Tx::Sqlite(tx) => {
+        Dialect::Sqlite => {
             let row = format!("({})", vec!["?"; width].join(","));
-            let mut cells = cells.into_iter().peekable();
             let mut left = cells.len() / width;
-            while left > 0 {
-                let rows = left.min(SQLITE_ROWS);
-                let values = vec![row.as_str(); rows].join(",");
-                let mut arguments = sqlx::sqlite::SqliteArguments::default();
+            let mut cells = cells.into_iter();
+            while let Some(rows) = SQLITE_ROWS.into_iter().find(|rows| *rows <= left) {
+                let sql =
+                    target.statement(&format!("VALUES {}", vec![row.as_str(); rows].join(",")));
+                let mut values = SqliteArguments::default();
+                values.reserve(rows * width, 0);
                 for cell in cells.by_ref().take(rows * width) {
                     match cell {
-                        Cell::Uuid(value) => arguments.add(value),
-                        Cell::Text(value) => arguments.add(value),
-                        Cell::Int(value) => arguments.add(value),
-                        Cell::Time(value) => arguments.add(value),
-                        Cell::Bool(value) => arguments.add(value),
+                        Cell::Uuid(value) => values.add(value),
+                        Cell::Text(value) => values.add(value),
+                        Cell::Int(value) => values.add(value),
+                        Cell::Time(value) => values.add(value),
+                        Cell::Bool(value) => values.add(value),
                     }
-                    .map_err(sqlx::Error::Encode)?;
+                    .map_err(encoding)?;
                 }
-                let statement = target.statement(&format!("VALUES {values}"));
-                sqlx::query_with(AssertSqlSafe(statement), arguments).execute(&mut **tx).await?;
+                into.push(Statement { sql, values: Values::Sqlite(values) });
                 left -= rows;
             }
         }
@@ -136,15 +204,15 @@ enum Column {
 }
 
 impl Column {
-    fn add_to(self, arguments: &mut sqlx::postgres::PgArguments) -> Result<(), Error> {
+    fn add_to(self, values: &mut PgArguments) -> Result<(), Error> {
         match self {
-            Self::Uuid(values) => arguments.add(values),
-            Self::Text(values) => arguments.add(values),
-            Self::Int(values) => arguments.add(values),
-            Self::Time(values) => arguments.add(values),
-            Self::Bool(values) => arguments.add(values),
+            Self::Uuid(column) => values.add(column),
+            Self::Text(column) => values.add(column),
+            Self::Int(column) => values.add(column),
+            Self::Time(column) => values.add(column),
+            Self::Bool(column) => values.add(column),
         }
-        .map_err(|error| Error::Database(sqlx::Error::Encode(error)))
+        .map_err(encoding)
     }
 }
 

@@ -5,7 +5,7 @@ use sqlx::error::BoxDynError;
 use sqlx::{Database, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
-use super::{Store, Tx};
+use super::Store;
 
 /// A list of ids as one parameter: an array in PostgreSQL, JSON in SQLite.
 #[derive(Clone, Debug)]
@@ -43,24 +43,33 @@ impl Encode<'_, Sqlite> for Ids {
     }
 }
 
-/// Fills `{ids}` in a statement with the test for membership in the [`Ids`] bound as `$1`.
-pub(super) fn with_ids(store: &Store, statement: &str) -> String {
-    fill(statement, matches!(store, Store::Sqlite(_)))
+/// Which of the two it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
 }
 
-impl Tx {
-    /// The same within a transaction.
-    pub(super) fn with_ids(&self, statement: &str) -> String {
-        fill(statement, matches!(self, Self::Sqlite(_)))
+impl Dialect {
+    pub(super) fn of(store: &Store) -> Self {
+        match store {
+            Store::Sqlite(_) => Self::Sqlite,
+            Store::Postgres(_) => Self::Postgres,
+        }
+    }
+
+    /// Fills `{ids}` in a statement with the test for membership in the [`Ids`] bound as `$1`.
+    pub(super) fn with_ids(self, statement: &str) -> String {
+        let test = match self {
+            Self::Sqlite => "IN (SELECT unhex(value) FROM json_each($1))",
+            Self::Postgres => "= ANY($1)",
+        };
+        statement.replace("{ids}", test)
     }
 }
 
-fn fill(statement: &str, is_sqlite: bool) -> String {
-    let test = match is_sqlite {
-        true => "IN (SELECT unhex(value) FROM json_each($1))",
-        false => "= ANY($1)",
-    };
-    statement.replace("{ids}", test)
+pub(super) fn with_ids(store: &Store, statement: &str) -> String {
+    Dialect::of(store).with_ids(statement)
 }
 
 /// The folder of `migrations/` for a database.

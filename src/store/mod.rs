@@ -12,6 +12,7 @@ mod error;
 pub mod exemptions;
 pub mod lookup;
 mod open;
+mod pipe;
 pub mod runs;
 pub mod scans;
 mod scope_sets;

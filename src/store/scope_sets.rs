@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::domain::scopes::{ScopeSet, ScopeText};
 
-use super::{Error, Store, Tx, with_db, with_tx};
+use super::{Error, Store, with_db};
 
 /// The sets that the database knows.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ pub struct ScopeSets {
 }
 
 impl ScopeSets {
-    /// The number of a set; a new one is remembered and written by `save`.
+    /// The number of a set; a new one is remembered and written with the rows that refer to it.
     pub fn number(&mut self, set: ScopeSet) -> i64 {
         if let Some(number) = self.by_set.get(&set) {
             return *number;
@@ -34,13 +34,9 @@ impl ScopeSets {
             .ok_or_else(|| Error::inconsistent("scope_sets", "id", number.to_string()))
     }
 
-    pub(super) async fn save(&mut self, tx: &mut Tx) -> Result<(), Error> {
-        const SQL: &str = "INSERT INTO scope_sets (id, scopes) VALUES ($1, $2)";
-        for (number, set) in self.fresh.drain(..) {
-            let scopes = set.canonical();
-            with_tx!(tx, db => sqlx::query(SQL).bind(number).bind(scopes).execute(db).await.map(|_| ()))?;
-        }
-        Ok(())
+    /// The sets that are new since the last call.
+    pub(super) fn take_fresh(&mut self) -> Vec<(i64, ScopeSet)> {
+        std::mem::take(&mut self.fresh)
     }
 }
 

@@ -10,6 +10,13 @@ use super::bulk::{Cell, Kind, Target};
 use super::connections::evidence_text;
 use super::writer::GrantRecord;
 
+pub(super) const SCOPE_SETS: Target = Target {
+    table: "scope_sets",
+    columns: &[("id", Kind::Int), ("scopes", Kind::Text)],
+    key: None,
+    keep: &[],
+};
+
 pub(super) const GRANTS: Target = Target {
     table: "grants",
     columns: &[

@@ -12,12 +12,14 @@ use crate::domain::grant::{ConnectionKey, GrantId, Unsettled};
 use crate::domain::ids::TenantId;
 use crate::domain::tally::Tally;
 
-use super::bulk::{self, Cell};
-use super::dialect::Ids;
+use super::bulk::{self, Cell, Statement};
+use super::dialect::{Dialect, Ids};
+use super::pipe::Pipe;
 use super::scans::{BadRowRecord, ScanRecord};
 use super::settings::lock_for_scan;
 use super::tables::{
-    BAD_ROWS, CHANGES, CONNECTIONS, GRANTS, PEOPLE, connection_cells, grant_cells, person_cells,
+    BAD_ROWS, CHANGES, CONNECTIONS, GRANTS, PEOPLE, SCOPE_SETS, connection_cells, grant_cells,
+    person_cells,
 };
 use super::{Error, ScopeSets, Store, Tx, tally, with_tx};
 
@@ -53,7 +55,8 @@ pub struct Batch {
 
 /// The transaction of one scan.
 pub struct ScanWriter {
-    tx: Tx,
+    hand: Hand,
+    dialect: Dialect,
     sets: ScopeSets,
     now: DateTime<Utc>,
     run_id: Uuid,
@@ -62,9 +65,20 @@ pub struct ScanWriter {
     deferred_indexes: Vec<String>,
 }
 
+/// Who has the transaction.
+enum Hand {
+    Here(Tx),
+    Away(Pipe),
+    /// It failed, and its error was given.
+    Lost,
+}
+
 /// Rows from which on a first load builds the indexes of SQLite at its end: filling them row
 /// by row in the random order of UUIDs would write most of their pages many times over.
 const BULK_ROWS: u64 = 20_000;
+
+/// Indexes that grow at their end, since a scan writes in the order of grants.
+const ALONG: &[&str] = &["grants_grant_id", "connections_grant_id"];
 
 impl ScanWriter {
     /// Begins, provided that `last` is still the last complete scan.
@@ -87,7 +101,35 @@ impl ScanWriter {
         if found != last {
             return Err(Error::Overtaken);
         }
-        Ok(Self { tx, sets, now, run_id, is_first: false, deferred_indexes: Vec::new() })
+        Ok(Self {
+            hand: Hand::Here(tx),
+            dialect: Dialect::of(store),
+            sets,
+            now,
+            run_id,
+            is_first: false,
+            deferred_indexes: Vec::new(),
+        })
+    }
+
+    /// The transaction, with all executed that was written so far.
+    async fn tx(&mut self) -> Result<&mut Tx, Error> {
+        self.hand = match std::mem::replace(&mut self.hand, Hand::Lost) {
+            Hand::Away(pipe) => Hand::Here(pipe.end().await?),
+            other => other,
+        };
+        match &mut self.hand {
+            Hand::Here(tx) => Ok(tx),
+            _ => Err(Error::Database(sqlx::Error::WorkerCrashed)),
+        }
+    }
+
+    async fn run(&mut self, statements: Vec<Statement>) -> Result<(), Error> {
+        let tx = self.tx().await?;
+        for statement in statements {
+            statement.run(tx).await?;
+        }
+        Ok(())
     }
 
     /// Tells that nothing is stored yet and about `rows` rows follow, none of them twice.
@@ -97,39 +139,58 @@ impl ScanWriter {
     pub async fn expect_first(&mut self, rows: u64) -> Result<(), Error> {
         self.is_first = true;
         // Only SQLite gains by it; PostgreSQL would lock out all readers.
-        let Tx::Sqlite(tx) = &mut self.tx else { return Ok(()) };
-        if rows < BULK_ROWS {
-            return Ok(());
-        }
+        let (Tx::Sqlite(tx), BULK_ROWS..) = (self.tx().await?, rows) else { return Ok(()) };
         const SQL: &str = "SELECT name, sql FROM sqlite_master WHERE type = 'index' \
                            AND tbl_name IN ('grants', 'connections', 'people') AND sql IS NOT NULL";
         let indexes: Vec<(String, String)> = sqlx::query_as(SQL).fetch_all(&mut **tx).await?;
-        for (name, definition) in indexes {
+        let late = indexes.into_iter().filter(|(name, _)| !ALONG.contains(&name.as_str()));
+        let mut deferred = Vec::new();
+        for (name, definition) in late {
             sqlx::query(AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut **tx).await?;
-            self.deferred_indexes.push(definition);
+            deferred.push(definition);
         }
+        self.deferred_indexes = deferred;
         Ok(())
     }
 
     async fn build_indexes(&mut self) -> Result<(), Error> {
-        let Tx::Sqlite(tx) = &mut self.tx else { return Ok(()) };
-        for definition in self.deferred_indexes.drain(..) {
+        let definitions = std::mem::take(&mut self.deferred_indexes);
+        let Tx::Sqlite(tx) = self.tx().await? else { return Ok(()) };
+        for definition in definitions {
             sqlx::query(AssertSqlSafe(definition)).execute(&mut **tx).await?;
         }
         Ok(())
     }
 
+    /// Writes a batch, while the database may still be busy with the one before.
+    ///
     /// # Errors
-    /// The database cannot be used.
+    /// The database cannot be used; what the batch before came to shows now or later.
     pub async fn write(&mut self, batch: Batch) -> Result<(), Error> {
-        let (now, run_id) = (self.now, self.run_id);
+        let statements = self.statements(batch)?;
+        self.hand = match std::mem::replace(&mut self.hand, Hand::Lost) {
+            Hand::Here(tx) => Hand::Away(Pipe::into(tx)),
+            other => other,
+        };
+        if let Hand::Away(pipe) = &self.hand
+            && pipe.send(statements).await
+        {
+            return Ok(());
+        }
+        // It takes no more: the error is at its end.
+        self.tx().await.map(|_| ())
+    }
+
+    /// A batch as statements, in an order in which they may be executed.
+    fn statements(&mut self, batch: Batch) -> Result<Vec<Statement>, Error> {
+        let (dialect, now, run_id) = (self.dialect, self.now, self.run_id);
         let mut grants = Vec::with_capacity(batch.grants.len() * GRANTS.columns.len());
         for grant in batch.grants {
             grants.extend(grant_cells(&grant, &mut self.sets, now));
         }
         let mut connections =
             Vec::with_capacity(batch.connections.len() * CONNECTIONS.columns.len());
-        let mut people = Vec::new();
+        let mut people = Vec::with_capacity(batch.connections.len() * PEOPLE.columns.len());
         for connection in batch.connections {
             for responsible in &connection.people {
                 people.extend(person_cells(connection.key, responsible));
@@ -147,22 +208,26 @@ impl ScanWriter {
                 Cell::Text(change.after),
             ]);
         }
-        self.sets.save(&mut self.tx).await?;
+        let sets = self.sets.take_fresh().into_iter();
+        let sets = sets
+            .flat_map(|(number, set)| [Cell::Int(Some(number)), Cell::Text(Some(set.canonical()))])
+            .collect();
         let (grants_table, connections_table) = match self.is_first {
             true => (&GRANTS.adding(), &CONNECTIONS.adding()),
             false => (&GRANTS, &CONNECTIONS),
         };
-        bulk::write(&mut self.tx, grants_table, grants).await?;
-        bulk::write(&mut self.tx, connections_table, connections).await?;
+        let mut statements = Vec::new();
+        bulk::fill(dialect, &SCOPE_SETS, sets, &mut statements)?;
+        bulk::fill(dialect, grants_table, grants, &mut statements)?;
+        bulk::fill(dialect, connections_table, connections, &mut statements)?;
         if !batch.known.is_empty() {
             let keys = Ids(batch.known.iter().map(|key| key.0).collect());
-            let statement = self.tx.with_ids("DELETE FROM people WHERE connection_key {ids}");
-            with_tx!(&mut self.tx, db => {
-                sqlx::query(AssertSqlSafe(statement)).bind(keys).execute(db).await.map(|_| ())
-            })?;
+            let sql = "DELETE FROM people WHERE connection_key {ids}";
+            statements.push(Statement::about(dialect, sql, keys)?);
         }
-        bulk::write(&mut self.tx, &PEOPLE, people).await?;
-        bulk::write(&mut self.tx, &CHANGES, changes).await
+        bulk::fill(dialect, &PEOPLE, people, &mut statements)?;
+        bulk::fill(dialect, &CHANGES, changes, &mut statements)?;
+        Ok(statements)
     }
 
     /// Finds anew which awaiting connections of these tenants another person's ready grant
@@ -180,12 +245,9 @@ impl ScanWriter {
                     JOIN grants ON grants.grant_id = other.grant_id
                     WHERE other.tenant_id = connections.tenant_id
                       AND other.presence <> 'gone' AND grants.ready))";
-        let statement = self.tx.with_ids(SQL);
         let ids = Ids(tenants.iter().map(|tenant| tenant.0).collect());
-        with_tx!(&mut self.tx, db => {
-            sqlx::query(AssertSqlSafe(statement)).bind(ids).execute(db).await.map(|_| ())
-        })?;
-        Ok(())
+        let statement = Statement::about(self.dialect, SQL, ids)?;
+        self.run(vec![statement]).await
     }
 
     /// Counts as it will be once this transaction is committed.
@@ -194,7 +256,8 @@ impl ScanWriter {
     /// The database cannot be used.
     pub async fn tally(&mut self) -> Result<Tally, Error> {
         self.build_indexes().await?;
-        let rows = with_tx!(&mut self.tx, db => sqlx::query_as(tally::SQL).fetch_all(db).await)?;
+        let tx = self.tx().await?;
+        let rows = with_tx!(tx, db => sqlx::query_as(tally::SQL).fetch_all(db).await)?;
         tally::count(rows)
     }
 
@@ -206,7 +269,8 @@ impl ScanWriter {
         const SQL: &str =
             "UPDATE accepted_scans SET used_by = $2 WHERE digest = $1 AND used_by IS NULL";
         let run_id = self.run_id;
-        let used = with_tx!(&mut self.tx, db => {
+        let tx = self.tx().await?;
+        let used = with_tx!(tx, db => {
             sqlx::query(SQL).bind(digest).bind(run_id).execute(db).await.map(|done| done.rows_affected())
         })?;
         Ok(used > 0)
@@ -222,10 +286,8 @@ impl ScanWriter {
         bad_rows: &[BadRowRecord],
     ) -> Result<(), Error> {
         self.build_indexes().await?;
-        self.sets.save(&mut self.tx).await?;
-        with_tx!(&mut self.tx, db => {
-            sqlx::query("DELETE FROM bad_rows").execute(db).await.map(|_| ())
-        })?;
+        let tx = self.tx().await?;
+        with_tx!(tx, db => sqlx::query("DELETE FROM bad_rows").execute(db).await.map(|_| ()))?;
         let cells = bad_rows
             .iter()
             .flat_map(|bad| {
@@ -239,14 +301,24 @@ impl ScanWriter {
                 ]
             })
             .collect();
-        bulk::write(&mut self.tx, &BAD_ROWS, cells).await?;
-        scan.insert(&mut self.tx).await?;
-        self.tx.commit().await
+        let mut statements = Vec::new();
+        bulk::fill(self.dialect, &BAD_ROWS, cells, &mut statements)?;
+        self.run(statements).await?;
+        scan.insert(self.tx().await?).await?;
+        match self.hand {
+            Hand::Here(tx) => tx.commit().await,
+            Hand::Away(_) | Hand::Lost => Err(Error::Database(sqlx::Error::WorkerCrashed)),
+        }
     }
 
     /// # Errors
     /// The database cannot be reached; it rolls back by itself then.
-    pub async fn abandon(self) -> Result<(), Error> {
-        self.tx.rollback().await
+    pub async fn abandon(mut self) -> Result<(), Error> {
+        // A transaction that failed is rolled back already.
+        let _ = self.tx().await;
+        match self.hand {
+            Hand::Here(tx) => tx.rollback().await,
+            Hand::Away(_) | Hand::Lost => Ok(()),
+        }
     }
 }

@@ -24,7 +24,7 @@ use super::known::Known;
 use super::record::{Draft, Event, read};
 
 /// Grants judged and written together.
-const GRANTS: usize = 400;
+const GRANTS: usize = 700;
 /// Events that close a batch early: an accountant's grant may have hundreds.
 const EVENTS: usize = 2_000;
 
