@@ -102,7 +102,7 @@ fn beside(database: &Path, suffix: &str) -> PathBuf {
 fn copy_files(original: &Path, copy: &Path) -> Result<(), Error> {
     const TRIES: u32 = 20;
     let failed =
-        |source| Error::File { action: "read", path: original.display().to_string(), source };
+        |source| Error::File { action: "copy", path: original.display().to_string(), source };
     for _ in 0..TRIES {
         let before = Stamp::of(original).map_err(failed)?;
         copy_content(original, copy).map_err(failed)?;

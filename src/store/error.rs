@@ -1,6 +1,6 @@
 //! What can go wrong with the worker's database, and what to do about it.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// A failure of the worker's own database.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +10,7 @@ pub enum Error {
     #[error("the database could not be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error("cannot {action} {path}: {source}")]
-    File { action: &'static str, path: String, source: std::io::Error },
+    File { action: &'static str, path: String, source: io::Error },
     #[error("the database address {0:?} is neither sqlite:// nor postgres://")]
     Address(String),
     #[error("the database has schema {found}, this worker needs {needed}")]
@@ -53,6 +53,9 @@ impl Error {
             Self::Migrate(_) => {
                 "check that the database user may create tables, then run `worker migrate` again"
             }
+            Self::File { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "make room in the temporary directory, or name another with TMPDIR"
+            }
             Self::File { .. } => {
                 "check that the path exists and that this user may read and write it"
             }
@@ -91,8 +94,10 @@ fn database_remedy(error: &sqlx::Error) -> Remedy {
         sqlx::Error::Database(inner) => match inner.code().as_deref() {
             // SQLITE_FULL, and PostgreSQL's disk_full.
             Some("13" | "53100") => "the disk is full: make room and run again; nothing was lost",
-            // SQLITE_IOERR_WRITE.
-            Some("778") => {
+            // SQLITE_IOERR with its extended codes; PostgreSQL's have five characters.
+            Some(code)
+                if code.len() < 5 && code.parse::<u16>().is_ok_and(|code| code & 0xff == 10) =>
+            {
                 "the file could not be written: is there room, and may it grow (ulimit -f)? \
                  nothing was lost; run again"
             }

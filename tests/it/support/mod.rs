@@ -6,6 +6,7 @@ pub mod inventory;
 pub mod line;
 pub mod mariadb;
 pub mod pg;
+mod pg_roles;
 pub mod place;
 pub mod said;
 mod server;
