@@ -78,7 +78,7 @@ fn id(draw: Draw, number: u64) -> Uuid {
     uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
 }
 
-fn pick<'a, T>(from: &'a [T], number: u64) -> &'a T {
+fn pick<T>(from: &[T], number: u64) -> &T {
     &from[(number % from.len() as u64) as usize]
 }
 
