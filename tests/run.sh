@@ -16,6 +16,8 @@ has_mariadb() {
 missing=()
 has_postgres || missing+=(postgresql)
 has_mariadb || missing+=(mariadb-server)
+# An independent reading of the rules that the tests compare with.
+command -v python3 >/dev/null || missing+=(python3)
 # Some of the dependencies are written in C.
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 
