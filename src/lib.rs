@@ -14,7 +14,7 @@
 //! | the door | `main`: a command line in, an exit code out |
 //! | commands | [`cli`]: one file per command: parse, call, print |
 //! | work | [`jobs`]: one run from end to end; the only room that knows all others |
-//! | the world | [`inventory`], the stored connections, wherever a company keeps them; [`store`], our own state on SQLite or PostgreSQL; [`report`], results as documents and for people; [`config`], jobs.toml |
+//! | the world | [`inventory`], the stored connections, wherever a company keeps them; [`store`], our own state on SQLite or PostgreSQL; [`delivery`], messages out; [`report`], results as documents and for people; [`config`], jobs.toml |
 //! | the rules | [`domain`]: scopes, grants, classes, the campaign, decisions. Pure |
 //! | beside them | [`clock`], [`schedule`], [`telemetry`] |
 //!
@@ -64,6 +64,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod delivery;
 pub mod domain;
 pub mod inventory;
 pub mod jobs;

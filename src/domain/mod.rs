@@ -8,6 +8,7 @@ pub mod campaign;
 pub mod class;
 pub mod connection;
 pub mod decide;
+pub mod digest;
 pub mod evidence;
 pub mod grant;
 pub mod ids;

@@ -5,15 +5,32 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("domain", &[]),
     ("schedule", &["domain"]),
     ("config", &["domain", "schedule"]),
     ("inventory", &["domain"]),
     ("store", &["domain"]),
+    ("delivery", &["domain"]),
     ("report", &["domain"]),
-    ("jobs", &["domain", "config", "inventory", "store", "report", "clock", "telemetry"]),
-    ("cli", &["domain", "config", "inventory", "store", "report", "jobs", "clock", "telemetry"]),
+    (
+        "jobs",
+        &["domain", "config", "delivery", "inventory", "store", "report", "clock", "telemetry"],
+    ),
+    (
+        "cli",
+        &[
+            "domain",
+            "config",
+            "delivery",
+            "inventory",
+            "store",
+            "report",
+            "jobs",
+            "clock",
+            "telemetry",
+        ],
+    ),
 ];
 
 /// Longer than this, a file holds two things.

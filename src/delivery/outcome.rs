@@ -1,0 +1,22 @@
+//! What became of one attempt to deliver.
+
+use std::time::Duration;
+
+/// By what has to be done next, not by what went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The other side took it; `reference` is its own name for it.
+    Accepted { reference: Option<String> },
+    /// Refused for good: this message will never be taken.
+    Refused { why: String },
+    /// Refused for now; nothing was delivered.
+    Deferred {
+        why: String,
+        /// When the other side asked to be tried again.
+        retry_after: Option<Duration>,
+        /// The way itself is down: any other message would have fared the same.
+        channel_down: bool,
+    },
+    /// It may or may not have been delivered.
+    Unknown { why: String },
+}
