@@ -4,11 +4,10 @@ use std::io::{self, Write};
 
 use crate::domain::calendar::days_to_deadline;
 use crate::domain::decide::Rules;
-use crate::domain::recipient::Exemptions;
+use crate::jobs::bearings::Bearings;
 use crate::jobs::exit::Exit;
 use crate::jobs::planning::Planning;
 use crate::jobs::progress::Unwatched;
-use crate::jobs::run::exemptions_in_force;
 use crate::report::plan_text;
 use crate::report::progress::Progress;
 use crate::report::pseudonym::Naming;
@@ -38,17 +37,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         let tally = store.tally().await?;
         progress.count(&tally);
         progress.bad_rows = u64::try_from(last.bad_rows).ok();
-        let exemptions: Exemptions = exemptions_in_force(&store, context.now()).await?;
+        let bearings = Bearings::take(&store, now).await?;
         let planning = Planning {
             store: &store,
-            rules: Rules {
-                campaign: &config.campaign,
-                prompts: &config.prompts,
-                removal: None,
-                exemptions: &exemptions,
-                founded_at: last.finished_at,
-                now,
-            },
+            rules: Rules { removal: None, ..bearings.rules(config) },
+            edition: bearings.edition,
             prompts: false,
             removals: false,
             present: tally.connections,
@@ -62,7 +55,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     store.close().await;
     let mut out = io::stdout().lock();
     let next = config.campaign.next_stage(now);
-    let due = config.campaign.due_stage(now);
+    let due = config.campaign.due_stages(now).first().copied();
     match arguments.format {
         Format::Json => {
             let mut standing = progress.fields();

@@ -1,5 +1,6 @@
 //! One run: scan, plan, report; and what its parts share.
 
+pub mod bearings;
 pub mod due;
 pub mod exit;
 mod failure;

@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -13,9 +12,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Job, Source, Step};
 use crate::domain::calendar::days_to_deadline;
 use crate::domain::campaign::Approval;
-use crate::domain::decide::Rules;
 use crate::domain::reason::Code;
-use crate::domain::recipient::Exemptions;
 use crate::inventory;
 use crate::report::plan::{BlockedBy, Plan};
 use crate::report::progress::Progress;
@@ -23,6 +20,7 @@ use crate::report::pseudonym::Naming;
 use crate::store;
 use crate::telemetry;
 
+use super::bearings::Bearings;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::planning::{Planned, Planning};
@@ -271,18 +269,11 @@ impl Setting<'_> {
         workplace: &Workplace,
         present: u64,
     ) -> Result<Planned, Failure> {
-        let exemptions = exemptions_in_force(&workplace.store, self.clock.now()).await?;
-        let now = self.clock.now();
+        let bearings = Bearings::take(&workplace.store, self.clock.now()).await?;
         let planning = Planning {
             store: &workplace.store,
-            rules: Rules {
-                campaign: &self.config.campaign,
-                prompts: &self.config.prompts,
-                removal: self.config.removal.as_ref(),
-                exemptions: &exemptions,
-                founded_at: workplace.store.founded_at().await?.unwrap_or(now),
-                now,
-            },
+            rules: bearings.rules(self.config),
+            edition: bearings.edition,
             prompts: steps.contains(&Step::Prompt),
             removals: steps.contains(&Step::Remove),
             present,
@@ -326,19 +317,6 @@ impl Setting<'_> {
             })
             .collect()
     }
-}
-
-/// The exemptions that hold now.
-///
-/// # Errors
-/// The database cannot be used.
-pub async fn exemptions_in_force(
-    store: &store::Store,
-    now: DateTime<Utc>,
-) -> Result<Exemptions, store::Error> {
-    let all = store.exemptions().await?;
-    let all = all.into_iter().map(|exemption| (exemption.id, exemption.until, exemption.reason));
-    Ok(Exemptions::in_force(all, now))
 }
 
 /// An enabled step with something to do that this version cannot do is a stop, never a
