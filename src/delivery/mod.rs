@@ -1,5 +1,7 @@
 //! Messages out: what they say, how they are signed, and the ways they go. Knows neither the
 //! store nor the campaign: it is given the facts of one prompt and says what became of it.
 
+mod answer;
 pub mod message;
 pub mod outcome;
+pub mod smtp;
