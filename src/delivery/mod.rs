@@ -2,6 +2,12 @@
 //! store nor the campaign: it is given the facts of one prompt and says what became of it.
 
 mod answer;
+pub mod file;
+mod guard;
+pub mod http;
 pub mod message;
 pub mod outcome;
+pub mod retry;
+pub mod signature;
 pub mod smtp;
+pub mod webhook;
