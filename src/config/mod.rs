@@ -14,6 +14,7 @@ mod http;
 mod inventory;
 mod jobs;
 mod link;
+mod messages;
 mod nearest;
 mod problem;
 mod prompts;
@@ -45,10 +46,10 @@ pub use http::Http;
 pub use inventory::{COLUMNS, Inventory, InventoryUrl, InventoryUrlError, Source};
 pub use jobs::{Job, Step};
 pub use link::Link;
+pub use messages::Messages;
 pub use problem::{ConfigErrors, Problem};
 pub use retention::Retention;
 pub use secret::{SecretError, SecretRef};
-pub use web::LinkAddress;
 pub use webhooks::Webhook;
 pub use xero::Xero;
 
@@ -68,6 +69,7 @@ pub struct Config {
     pub campaign: Campaign,
     pub prompts: PromptPolicy,
     pub link: Link,
+    pub messages: Messages,
     pub email: Option<Email>,
     pub webhooks: Vec<Webhook>,
     pub removal: Option<RemovalPolicy>,
@@ -135,6 +137,7 @@ impl Config {
         let inventory = inventory::read(root);
         let prompts = prompts::read(root);
         let link = Link::read(root);
+        let messages = Messages::read(root);
         let email = Email::read(root);
         let webhooks = Webhook::read_all(root);
         let means = channels::Means {
@@ -158,6 +161,7 @@ impl Config {
             campaign: campaign?,
             prompts,
             link,
+            messages,
             email,
             webhooks: webhooks?,
             removal,

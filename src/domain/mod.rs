@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod campaign;
 pub mod class;
 pub mod connection;
+pub mod consent;
 pub mod decide;
 pub mod digest;
 pub mod evidence;
