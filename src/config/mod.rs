@@ -10,6 +10,7 @@ mod channels;
 mod database;
 mod database_url;
 mod email;
+mod file;
 mod http;
 mod inventory;
 mod jobs;
@@ -42,6 +43,7 @@ pub use app::App;
 pub use database::{Database, Migrate};
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use email::{Email, HttpMail, Login, Mailbox, Smtp, Tls, Transport};
+pub use file::MailFolder;
 pub use http::Http;
 pub use inventory::{COLUMNS, Inventory, InventoryUrl, InventoryUrlError, Source};
 pub use jobs::{Job, Step};
@@ -71,6 +73,7 @@ pub struct Config {
     pub link: Link,
     pub messages: Messages,
     pub email: Option<Email>,
+    pub file: MailFolder,
     pub webhooks: Vec<Webhook>,
     pub removal: Option<RemovalPolicy>,
     pub xero: Xero,
@@ -139,6 +142,7 @@ impl Config {
         let link = Link::read(root);
         let messages = Messages::read(root);
         let email = Email::read(root);
+        let file = MailFolder::read(root);
         let webhooks = Webhook::read_all(root);
         let means = channels::Means {
             webhooks: webhooks.as_deref(),
@@ -163,6 +167,7 @@ impl Config {
             link,
             messages,
             email,
+            file,
             webhooks: webhooks?,
             removal,
             xero: xero?,

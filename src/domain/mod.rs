@@ -16,6 +16,7 @@ pub mod ids;
 pub mod next;
 pub mod reason;
 pub mod recipient;
+pub mod request_body;
 pub mod row;
 pub mod scopes;
 pub mod tally;

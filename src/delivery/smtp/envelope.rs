@@ -44,10 +44,12 @@ impl<'a> Envelope<'a> {
     /// [`Outcome::Refused`] when the server lacks what this message needs.
     pub fn parameters(&self, server: &ServerInfo) -> Result<Vec<MailParameter>, Outcome> {
         let mut parameters = Vec::new();
-        if !(self.from.as_ref() as &str).is_ascii() || !(self.to.as_ref() as &str).is_ascii() {
+        let ascii = |address: &Mailbox| AsRef::<str>::as_ref(address).is_ascii();
+        let addresses = ascii(&self.from) && ascii(&self.to);
+        if !addresses || has_unicode_header(self.message) {
             if !server.supports_feature(Extension::SmtpUtfEight) {
                 return Err(Outcome::refused(
-                    "the address is not ASCII before its @, and the mail server takes no such \
+                    "an address is not ASCII before its @, and the mail server takes no such \
                      addresses (SMTPUTF8)",
                 ));
             }
@@ -65,14 +67,20 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// With the domain in ASCII, which every server understands; there is no such spelling of a
-/// local part.
+/// As the protocol writes it; nothing that is no address gets into a command.
 fn mailbox(address: &Address) -> Option<Mailbox> {
-    let (local, domain) = address.given().rsplit_once('@')?;
-    if local.contains(char::is_control) {
+    let address = address.with_ascii_domain();
+    if address.contains(char::is_control) {
         return None;
     }
-    Mailbox::new(local, idna::domain_to_ascii(domain).ok()?).ok()
+    address.parse().ok()
+}
+
+/// Whether a header is not ASCII, which takes the same extension as an address
+/// (RFC 6531, section 3.2).
+fn has_unicode_header(message: &[u8]) -> bool {
+    let end = message.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(message.len());
+    !message[..end].is_ascii()
 }
 
 fn has_whole_lines(message: &[u8]) -> bool {
