@@ -16,7 +16,7 @@
 //! | work | [`jobs`]: one run from end to end; the only room that knows all others |
 //! | the world | [`inventory`], the stored connections, wherever a company keeps them; [`store`], our own state on SQLite or PostgreSQL; [`delivery`], messages out; [`report`], results as documents and for people; [`config`], jobs.toml |
 //! | the rules | [`domain`]: scopes, grants, classes, the campaign, decisions. Pure |
-//! | beside them | [`clock`], [`schedule`], [`telemetry`] |
+//! | beside them | [`clock`], [`schedule`], [`telemetry`], [`tls`] |
 //!
 //! `domain` does no input or output and knows neither the time nor chance: both come in as
 //! parameters, everywhere ([`clock::Clock`], a seeded generator), and clippy forbids the
@@ -72,3 +72,4 @@ pub mod report;
 pub mod schedule;
 pub mod store;
 pub mod telemetry;
+pub mod tls;

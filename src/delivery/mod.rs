@@ -1,5 +1,17 @@
 //! Messages out: what they say, how they are signed, and the ways they go. Knows neither the
 //! store nor the campaign: it is given the facts of one prompt and says what became of it.
 
+mod answer;
+pub mod file;
+mod guard;
+pub mod http;
+pub mod http_mail;
+pub mod link;
 pub mod message;
+pub mod mime;
 pub mod outcome;
+pub mod payload;
+pub mod retry;
+pub mod signature;
+pub mod smtp;
+pub mod webhook;
