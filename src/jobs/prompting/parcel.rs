@@ -1,0 +1,56 @@
+//! A prompt ready to be handed over: its bytes, and their hash.
+
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::delivery::message::Message;
+use crate::delivery::payload;
+use crate::delivery::render::{RenderError, Renderer};
+use crate::domain::campaign::Channel;
+use crate::domain::digest::Digest;
+
+/// What goes by a way.
+pub struct Parcel {
+    pub prompt: Uuid,
+    pub content: Content,
+    /// In hex, over the bytes of the mail or the body of the webhook.
+    pub sha256: String,
+    /// In hex, over the sources of the templates; over nothing for a webhook.
+    pub template_sha256: String,
+}
+
+pub enum Content {
+    Mail { message: Box<Message>, bytes: Vec<u8> },
+    Hook(Vec<u8>),
+}
+
+impl Parcel {
+    /// # Errors
+    /// The template fails with these facts, or there is no address.
+    pub fn new(
+        renderer: &Renderer,
+        channel: &Channel,
+        digest: &Digest,
+    ) -> Result<Self, RenderError> {
+        let (content, template_sha256) = match channel {
+            Channel::Webhook(_) => {
+                let body = payload::prompt(digest, |grant| renderer.link(digest, grant));
+                (Content::Hook(body), String::new())
+            }
+            Channel::Email | Channel::File => {
+                let message = Box::new(renderer.render(digest)?);
+                let bytes = message.to_bytes()?;
+                let template = renderer.template_sha256(digest).unwrap_or_default();
+                (Content::Mail { message, bytes }, template)
+            }
+        };
+        let sha256 = match &content {
+            Content::Mail { bytes, .. } | Content::Hook(bytes) => hex(&Sha256::digest(bytes)),
+        };
+        Ok(Self { prompt: digest.prompt, content, sha256, template_sha256 })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
