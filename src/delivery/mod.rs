@@ -1,5 +1,12 @@
 //! Messages out: what they say, how they are signed, and the ways they go. Knows neither the
 //! store nor the campaign: it is given the facts of one prompt and says what became of it.
 
+pub mod link;
 pub mod message;
+pub mod mime;
 pub mod outcome;
+pub mod render;
+pub mod sample;
+pub mod templates;
+mod trial;
+mod view;

@@ -54,7 +54,8 @@ fn what_is_wrong_with_the_look_of_messages_is_said_with_its_place() {
 
 #[test]
 fn templates_are_looked_for_beside_the_file_and_tags_are_in_lower_case() {
-    let table = "[messages]\ntemplates = \"own\"\ncolour = \"#ABCDEF\"\nlocale = \"de-AT\"\n[email]";
+    let table =
+        "[messages]\ntemplates = \"own\"\ncolour = \"#ABCDEF\"\nlocale = \"de-AT\"\n[email]";
     let messages = parse(&with("[email]", table)).unwrap().messages;
     assert_eq!(messages.templates.as_deref(), Some(Path::new("/srv/books/own")));
     assert_eq!((messages.colour.as_str(), messages.locale.as_str()), ("#abcdef", "de-at"));
