@@ -10,7 +10,6 @@ use crate::jobs::planning::Planning;
 use crate::jobs::progress::Unwatched;
 use crate::report::plan_text;
 use crate::report::progress::Progress;
-use crate::report::pseudonym::Naming;
 use crate::store::runs::RunRecord;
 
 use super::context::{Context, Trouble};
@@ -25,7 +24,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Trouble> {
     let configured = context.configured()?;
     let config = &configured.config;
-    let (store, keys) = context.existing(config).await?;
+    let (store, _) = context.existing(config).await?;
     let now = context.now();
     let last = store.last_complete_scan().await?;
     let runs = store.latest_runs(5).await?;
@@ -45,7 +44,6 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             prompts: false,
             removals: false,
             present: tally.connections,
-            naming: Naming::Pseudonyms(&keys.pseudonym),
             watcher: &Unwatched,
             cancel: &tokio_util::sync::CancellationToken::new(),
         };

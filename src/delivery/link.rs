@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use uuid::Uuid;
 
 use crate::domain::consent::LinkAddress;
 use crate::domain::digest::{Digest, DigestGrant};
@@ -105,6 +106,18 @@ impl Links {
             None => CUT.to_owned(),
         };
         self.address.with_token(&format!("{signed}.{signature}"))
+    }
+
+    /// The id of what is named by these words: it tells nobody anything, and whoever has
+    /// the secret finds the same.
+    #[must_use]
+    pub fn id(&self, words: &[&str]) -> Uuid {
+        let named = words.iter().fold(String::from("id"), |all, word| all + "\0" + word);
+        let cut = SecretString::from(CUT);
+        let mac = mac(self.signing.as_ref().unwrap_or(&cut), &named).finalize().into_bytes();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&mac[..16]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
     }
 }
 

@@ -37,6 +37,10 @@ codes! {
     NoLinkSecret = "no_link_secret", "the links cannot be signed: [link] secrets is not to be had";
     NoReconnectUrl = "no_reconnect_url", "there is nowhere for a link to lead: [app] reconnect_url is not written";
     ChannelNotReady = "channel_not_ready", "a channel of the stage cannot be used";
+    TemplateFails = "template_fails", "a template cannot be used";
+    ReconnectDown = "reconnect_down", "the host's reconnect address does not answer";
+    Paused = "paused", "somebody paused all effects";
+    Breaker = "breaker", "too many attempts failed";
     NotBuilt = "not_built", "this version of the worker plans the step but cannot carry it out";
     NoApproval = "no_approval", "removals need an approved plan";
     DeadlinePassed = "deadline_passed", "the deadline has passed: nothing is removed any more";

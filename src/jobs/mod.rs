@@ -4,10 +4,14 @@ pub mod bearings;
 pub mod due;
 pub mod exit;
 mod failure;
+pub mod messages;
 pub mod planning;
 pub mod progress;
+mod prompt_step;
+pub mod prompting;
 pub mod run;
 pub mod scan;
+pub mod shown;
 pub mod sorter;
 pub mod workplace;
 

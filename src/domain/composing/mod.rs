@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::calendar::{instant, midnight};
 use super::connection::Connection;
+use super::consent::scopes_to_ask;
 use super::decide::{PromptLine, Rules};
 use super::digest::{Digest, DigestConnection, DigestGrant};
 use super::grant::GrantId;
 use super::ids::UserId;
 use super::recipient::Party;
-use super::scopes::ScopeSet;
 
 /// How long a link lasts that goes out after the deadline.
 const LATE_LINK: TimeDelta = TimeDelta::days(60);
@@ -85,22 +85,29 @@ impl Rules<'_> {
 
     /// One consent: what it has to ask for, whatever it is for.
     fn consent(&self, grant: GrantId, about: &[&About<'_>]) -> DigestGrant {
-        let identity: ScopeSet = self
-            .campaign
-            .required
-            .iter()
-            .filter(|scope| !self.campaign.required.deciding().contains(*scope))
-            .collect();
-        let required =
-            |about: &About<'_>| about.connection.facts.required.unwrap_or(self.campaign.required);
-        let scopes = about.iter().fold(identity, |all, one| all.union(required(one)));
+        let own_sets = about.iter().map(|one| one.connection.facts.required);
+        let scopes = scopes_to_ask(self.campaign.required, own_sets);
         // A grant without a known user is its connection's own.
         let own = about.iter().any(|one| one.connection.key.0 == grant.0);
         DigestGrant {
             grant,
             user: (!own).then_some(UserId(grant.0)),
             scopes: scopes.canonical(),
-            connections: about.iter().map(|one| shown(one)).collect(),
+            connections: about.iter().map(|one| self.shown(one)).collect(),
+        }
+    }
+
+    fn shown(&self, about: &About<'_>) -> DigestConnection {
+        let facts = &about.connection.facts;
+        DigestConnection {
+            key: about.connection.key,
+            id: facts.id,
+            tenant: facts.tenant,
+            tenant_name: facts.tenant_name.clone(),
+            account: facts.account.clone(),
+            missing: about.line.missing.canonical(),
+            required: facts.required.unwrap_or(self.campaign.required).canonical(),
+            connected_at: facts.connected_at,
         }
     }
 
@@ -127,18 +134,6 @@ impl Rules<'_> {
             day = day.succ_opt()?;
         }
         Some(midnight(zone, day)).filter(|from| *from < closes)
-    }
-}
-
-fn shown(about: &About<'_>) -> DigestConnection {
-    let facts = &about.connection.facts;
-    DigestConnection {
-        key: about.connection.key,
-        id: facts.id,
-        tenant: facts.tenant,
-        tenant_name: facts.tenant_name.clone(),
-        account: facts.account.clone(),
-        missing: about.line.missing.canonical(),
     }
 }
 

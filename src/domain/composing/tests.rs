@@ -14,7 +14,7 @@ use crate::domain::connection::{Facts, Presence, Standing};
 use crate::domain::grant::{ConnectionKey, Readiness};
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::recipient::{Exemptions, Recipient};
-use crate::domain::scopes::catalogue;
+use crate::domain::scopes::{ScopeSet, catalogue};
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()

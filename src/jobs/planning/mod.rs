@@ -20,7 +20,6 @@ use crate::jobs::progress::Watcher;
 use crate::jobs::scan::Error;
 use crate::jobs::sorter::Sorter;
 use crate::report::plan::{List, Plan, RemovalEntry};
-use crate::report::pseudonym::Naming;
 use crate::store::awaiting::Walk;
 use crate::store::{ScopeSets, Store};
 
@@ -39,7 +38,6 @@ pub struct Planning<'a> {
     pub removals: bool,
     /// Present connections, for caps that are a share of them.
     pub present: u64,
-    pub naming: Naming<'a>,
     pub watcher: &'a dyn Watcher,
     pub cancel: &'a CancellationToken,
 }

@@ -32,25 +32,28 @@ impl Parcel {
         channel: &Channel,
         digest: &Digest,
     ) -> Result<Self, RenderError> {
-        let (content, template_sha256) = match channel {
-            Channel::Webhook(_) => {
-                let body = payload::prompt(digest, |grant| renderer.link(digest, grant));
-                (Content::Hook(body), String::new())
-            }
-            Channel::Email | Channel::File => {
-                let message = Box::new(renderer.render(digest)?);
-                let bytes = message.to_bytes()?;
-                let template = renderer.template_sha256(digest).unwrap_or_default();
-                (Content::Mail { message, bytes }, template)
-            }
-        };
-        let sha256 = match &content {
-            Content::Mail { bytes, .. } | Content::Hook(bytes) => hex(&Sha256::digest(bytes)),
-        };
-        Ok(Self { prompt: digest.prompt, content, sha256, template_sha256 })
+        if let Channel::Webhook(_) = channel {
+            let body = payload::prompt(digest, |grant| renderer.link(digest, grant));
+            return Ok(Self::hook(digest.prompt, body));
+        }
+        let message = Box::new(renderer.render(digest)?);
+        let bytes = message.to_bytes()?;
+        Ok(Self {
+            prompt: digest.prompt,
+            sha256: sha256(&bytes),
+            content: Content::Mail { message, bytes },
+            template_sha256: renderer.template_sha256(digest).unwrap_or_default(),
+        })
+    }
+
+    /// The body of a webhook.
+    #[must_use]
+    pub fn hook(prompt: Uuid, body: Vec<u8>) -> Self {
+        let sha256 = sha256(&body);
+        Self { prompt, content: Content::Hook(body), sha256, template_sha256: String::new() }
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

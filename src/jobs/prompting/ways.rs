@@ -2,7 +2,7 @@
 //! be on it at a time. Secrets are read here, once for each run, so that a new one needs no
 //! restart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,6 +33,8 @@ pub enum NoWay {
     NoEmail,
     #[error("no [[webhooks]] is called {0:?}")]
     NoWebhook(String),
+    #[error("max_per_minute of [email] is 0, which lets nothing out")]
+    NoRate,
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(transparent)]
@@ -52,6 +54,7 @@ impl NoWay {
             Self::NoWebhook(name) => {
                 format!("write a [[webhooks]] table with `name = \"{name}\"`")
             }
+            Self::NoRate => "write how many mails may go out in a minute".to_owned(),
             Self::Secret(error) => error.remedy(),
             Self::BadSecret(error) => error.remedy().to_owned(),
             Self::Smtp(error) => error.remedy().to_owned(),
@@ -66,7 +69,7 @@ pub struct Way {
     /// Prompts on it at a time.
     pub in_flight: usize,
     /// The least time between two, for all workers together; `None` where they may follow
-    /// each other at once, and a negative one where none may go at all.
+    /// each other at once.
     pub spacing: Option<TimeDelta>,
     /// When it is tried again what was refused for now.
     pub schedule: Schedule,
@@ -85,24 +88,34 @@ enum Carrier {
 #[derive(Default)]
 pub struct Ways {
     ways: BTreeMap<String, Arc<Way>>,
+    /// Channels that cannot be used, and why.
+    pub unusable: BTreeMap<String, NoWay>,
 }
 
 impl Ways {
     /// Opens the ways of these channels.
-    ///
-    /// # Errors
-    /// With the first channel that cannot be used, and why.
+    #[must_use]
     pub fn open(
         config: &Config,
-        channels: &[Channel],
+        channels: &BTreeSet<String>,
         env: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, (Channel, NoWay)> {
-        let mut ways = BTreeMap::new();
+    ) -> Self {
+        let mut opened = Self::default();
         for channel in channels {
-            let way = Way::open(config, channel, env).map_err(|error| (channel.clone(), error))?;
-            ways.insert(channel.to_string(), Arc::new(way));
+            let way = match Channel::parse(channel) {
+                Some(parsed) => Way::open(config, &parsed, env),
+                None => Err(NoWay::NoWebhook(channel.clone())),
+            };
+            match way {
+                Ok(way) => drop(opened.ways.insert(channel.clone(), Arc::new(way))),
+                Err(why) => drop(opened.unusable.insert(channel.clone(), why)),
+            }
         }
-        Ok(Self { ways })
+        opened
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Way>> {
+        self.ways.values()
     }
 
     #[must_use]
@@ -190,13 +203,14 @@ impl Way {
                 })?)
             }
         };
+        let spacing = match i64::from(email.max_per_minute) {
+            0 => return Err(NoWay::NoRate),
+            rate => TimeDelta::microseconds(60_000_000 / rate),
+        };
         Ok(Self {
             carrier,
             in_flight: usize::try_from(email.connections).unwrap_or(1).max(1),
-            spacing: Some(match i64::from(email.max_per_minute) {
-                0 => TimeDelta::MIN,
-                rate => TimeDelta::microseconds(60_000_000 / rate),
-            }),
+            spacing: Some(spacing),
             schedule: retry::MAIL,
             is_notice: true,
         })
@@ -228,7 +242,8 @@ impl Way {
     /// Ends the sessions in good order.
     pub async fn close(&self) {
         if let Carrier::Smtp { sessions, .. } = &self.carrier {
-            let open = std::mem::take(&mut *sessions.lock().unwrap_or_else(PoisonError::into_inner));
+            let open =
+                std::mem::take(&mut *sessions.lock().unwrap_or_else(PoisonError::into_inner));
             for session in open {
                 session.close().await;
             }

@@ -12,6 +12,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::dialect::{Ids, with_ids};
 use super::{Error, Store, Tx, with_db, with_tx};
 
 pub use advance::{Advanced, Ended, Shown, Start};
@@ -109,6 +110,62 @@ impl Store {
         Ok(unknown)
     }
 
+    /// A worker is still alive that has these prompts in its hands.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn extend_leases(
+        &self,
+        ids: &[Uuid],
+        owner: Uuid,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let sql = with_ids(
+            self,
+            "UPDATE prompts SET lease_until = $4 WHERE prompt_id {ids} AND lease_owner = $2 \
+                AND lease_until > $3 AND state IN ('leased', 'sending')",
+        );
+        let mut tx = self.begin().await?;
+        with_tx!(&mut tx, db => {
+            sqlx::query(AssertSqlSafe(sql))
+                .bind(Ids(ids.to_vec()))
+                .bind(owner)
+                .bind(now)
+                .bind(until)
+                .execute(db)
+                .await
+                .map(|_| ())
+        })?;
+        tx.commit().await
+    }
+
+    /// Recipients that refused a mail for good, with what was said, are not written to again.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn suppress_refused(
+        &self,
+        refused: &[(String, String)],
+        at: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        const SQL: &str = "INSERT INTO suppressions (recipient, reason, by_name, added_at) \
+            VALUES ($1, $2, 'worker', $3) ON CONFLICT (recipient) DO NOTHING";
+        if refused.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        for (recipient, reason) in refused {
+            with_tx!(&mut tx, db => {
+                sqlx::query(SQL).bind(recipient).bind(reason).bind(at).execute(db).await.map(|_| ())
+            })?;
+        }
+        tx.commit().await
+    }
+
     /// How many prompts are in each state.
     ///
     /// # Errors
@@ -116,23 +173,5 @@ impl Store {
     pub async fn prompt_states(&self) -> Result<BTreeMap<String, u64>, Error> {
         const SQL: &str = "SELECT state, count(*) FROM prompts GROUP BY state";
         Ok(counts(with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?))
-    }
-
-    /// The digests of prompts as they were last about to be sent, by id.
-    ///
-    /// # Errors
-    /// The database cannot be used.
-    pub async fn prompt_digests(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, String>, Error> {
-        let sql = super::dialect::with_ids(
-            self,
-            "SELECT prompt_id, digest FROM prompts WHERE prompt_id {ids} AND digest IS NOT NULL",
-        );
-        let rows: Vec<(Uuid, String)> = with_db!(self, db => {
-            sqlx::query_as(AssertSqlSafe(sql))
-                .bind(super::dialect::Ids(ids.to_vec()))
-                .fetch_all(db)
-                .await
-        })?;
-        Ok(rows.into_iter().collect())
     }
 }
