@@ -36,4 +36,6 @@ mod store_reads;
 mod store_scans;
 mod support;
 mod transcripts;
+mod webhook_payloads;
+mod webhook_witnesses;
 mod webhooks;

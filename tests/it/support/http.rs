@@ -61,10 +61,6 @@ impl HttpServer {
         Self::start(None, move |_| reply.clone())
     }
 
-    pub fn with(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(None, reply)
-    }
-
     /// One with a certificate for a name.
     pub fn encrypted(name: &str, reply: Reply) -> Self {
         Self::start(Some(Identity::of(name)), move |_| reply.clone())

@@ -11,6 +11,7 @@ pub mod pg;
 mod pg_roles;
 pub mod place;
 pub mod said;
+pub mod schema;
 mod server;
 pub mod smtp;
 pub mod standin;
