@@ -211,3 +211,11 @@ async fn what_a_provider_complains_about_names_nobody() {
         assert!(why.ends_with(said) && !why.contains('@') && !why.contains("hush"), "{why}");
     }
 }
+
+#[test]
+fn the_page_shows_the_body_that_is_used_when_none_is_written() {
+    let page = include_str!("../../docs/email.md");
+    let (_, block) = page.split_once("```jinja\n").unwrap();
+    let shown = block.split("\n```").next().unwrap();
+    assert_eq!(RequestBody::parse(shown).unwrap(), RequestBody::default());
+}

@@ -140,7 +140,7 @@ async fn an_internationalised_local_part_needs_a_server_that_takes_it() {
     let able = SmtpServer::start(Manner::default());
     let mut sender = Sender::new(settings(&able));
     assert_eq!(class(&sender.send_to("用户@bücher.example", MESSAGE).await), "accepted");
-    let received = able.received.all();
+    let received = able.received.all().clone();
     assert_eq!(received[0].to, ["TO:<用户@xn--bcher-kva.example>"]);
     assert_eq!(received[0].from, "FROM:<support@books.example> SMTPUTF8");
 

@@ -33,8 +33,8 @@ async fn received(secrets: &[&str], at: DateTime<Utc>) -> Request {
         limits: Limits { connect: PATIENT, whole: PATIENT },
     };
     Endpoint::new(settings).unwrap().deliver("msg-7", BODY.as_bytes(), at).await;
-    let request = server.requests.all()[0].clone();
-    request
+    let requests = server.requests.all();
+    requests[0].clone()
 }
 
 #[tokio::test]
