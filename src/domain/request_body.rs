@@ -137,6 +137,9 @@ impl RequestBody {
 
 fn tojson(value: &Value, options: Kwargs) -> Result<Value, minijinja::Error> {
     options.assert_all_used()?;
+    if value.is_undefined() {
+        return Err(ErrorKind::UndefinedError.into());
+    }
     let failed =
         |error| minijinja::Error::new(ErrorKind::BadSerialization, "no JSON").with_source(error);
     serde_json::to_string(value).map(Value::from_safe_string).map_err(failed)

@@ -136,10 +136,10 @@ fn what_is_wrong_with_mail_and_webhooks_is_said_with_its_place() {
         },
         Broken {
             piece: "[removal]",
-            replacement: "[file]\nfolder = 7\n[removal]",
-            at: "7",
+            replacement: "[file]\nfolder = 77\n[removal]",
+            at: "77",
             message: "`folder` must be a text in quotes",
-            help: "write `folder = \"7\"`",
+            help: "write `folder = \"77\"`",
         },
         Broken {
             piece: "from = \"Acme Books <support@books.example>\"",

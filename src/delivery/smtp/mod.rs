@@ -4,20 +4,22 @@
 //! (RFC 5321, section 4.2.5 and 6.1): until the final dot of a message was written, nothing was
 //! delivered; from then on only the server's answer tells.
 
+mod encryption;
 mod envelope;
 mod session;
 mod settings;
 mod trouble;
 
-use lettre::transport::smtp::client::{Certificate, TlsParameters};
 use secrecy::ExposeSecret;
 
+pub use encryption::SmtpError;
 pub use session::Session;
 pub use settings::{Limits, Login, Settings, Tls};
 
 use super::answer::plain;
 use super::outcome::Outcome;
 use crate::domain::address::Address;
+use encryption::Encryption;
 use envelope::Envelope;
 use session::Failed;
 
@@ -26,52 +28,15 @@ use session::Failed;
 #[derive(Clone)]
 pub struct Smtp {
     settings: Settings,
-    tls: TlsParameters,
-}
-
-/// Why no connection can even be tried.
-#[derive(Debug, thiserror::Error)]
-pub enum SmtpError {
-    #[error("the certificates in {path} cannot be read: {reason}")]
-    Roots { path: String, reason: String },
-    #[error("encryption cannot be set up: {0}")]
-    Tls(String),
-}
-
-impl SmtpError {
-    /// What to do about it.
-    #[must_use]
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::Roots { .. } => {
-                "`roots` of [email] names a PEM file with at least one certificate"
-            }
-            Self::Tls(_) => {
-                "look at the system's certificate store, or name one with `roots` of [email]"
-            }
-        }
-    }
+    encryption: Encryption,
 }
 
 impl Smtp {
     /// # Errors
     /// When there are certificates to be trusted and they cannot be read.
     pub fn new(settings: Settings) -> Result<Self, SmtpError> {
-        let mut tls = TlsParameters::builder(settings.host.clone());
-        if let Some(path) = &settings.roots {
-            let unreadable =
-                |reason: String| SmtpError::Roots { path: path.display().to_string(), reason };
-            let pem = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-            let marker = b"-----BEGIN CERTIFICATE-----";
-            if !pem.windows(marker.len()).any(|window| window == marker) {
-                return Err(unreadable("there is no certificate in it".to_owned()));
-            }
-            let roots =
-                Certificate::from_pem(&pem).map_err(|error| unreadable(error.to_string()))?;
-            tls = tls.add_root_certificate(roots);
-        }
-        let tls = tls.build().map_err(|error| SmtpError::Tls(error.to_string()))?;
-        Ok(Self { settings, tls })
+        let encryption = Encryption::of(&settings)?;
+        Ok(Self { settings, encryption })
     }
 
     /// The longest that [`Self::send`] can take.
@@ -133,7 +98,7 @@ impl Smtp {
             }
         }
         let failed = |failed| NotBegun { outcome: self.outcome(&failed, envelope), open: None };
-        let mut open = Session::open(&self.settings, &self.tls).await.map_err(failed)?;
+        let mut open = Session::open(&self.settings, &self.encryption).await.map_err(failed)?;
         match self.begin_on(&mut open, envelope).await {
             Ok(()) => Ok(open),
             Err(refused) => Err(self.not_begun(refused, envelope, open)),

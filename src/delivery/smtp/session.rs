@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, MailParameter, ServerInfo};
 use lettre::transport::smtp::response::Response;
@@ -15,8 +15,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+use super::encryption::Encryption;
 use super::envelope::Envelope;
-use super::settings::{Limits, Settings, Tls};
+use super::settings::{Limits, Settings};
 use super::trouble::{Step, Trouble, said};
 
 /// A connection that was greeted, encrypted and logged in to. Dropping it closes it.
@@ -32,38 +33,30 @@ pub(super) type Failed = (Step, Trouble);
 
 impl Session {
     /// Opens one; every step of it is for any message alike.
-    pub(super) async fn open(settings: &Settings, tls: &TlsParameters) -> Result<Self, Failed> {
+    pub(super) async fn open(settings: &Settings, encryption: &Encryption) -> Result<Self, Failed> {
         let limits = settings.limits;
         let hello = settings.hello.clone().map_or_else(ClientId::default, ClientId::Domain);
         let server = (settings.host.as_str(), settings.port);
-        let mut connection = match settings.tls {
-            Tls::Implicit => {
-                let limit = limits.connect + limits.greeting;
-                let each = Some(limits.connect);
-                let open = AsyncSmtpConnection::connect_tokio1(
-                    server,
-                    each,
-                    &hello,
-                    Some(tls.clone()),
-                    None,
-                );
-                within(Step::Connect, limit, open).await?
-            }
-            Tls::Starttls | Tls::None => {
-                let stream = within_io(limits.connect, TcpStream::connect(server)).await?;
-                // The final dot is a packet of its own: it must not wait until the one before
-                // is acknowledged, which servers delay.
-                let broken =
-                    |error: std::io::Error| (Step::Connect, Trouble::Broken(error.to_string()));
-                stream.set_nodelay(true).map_err(broken)?;
-                let greet = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello);
-                within(Step::Greeting, limits.greeting, greet).await?
-            }
+        let connect = async {
+            let stream = TcpStream::connect(server).await?;
+            // The final dot is a packet of its own: it must not wait until the one before
+            // is acknowledged, which servers delay.
+            stream.set_nodelay(true)?;
+            std::io::Result::Ok(stream)
         };
-        if settings.tls == Tls::Starttls {
+        let plain = within(Step::Connect, limits.connect, connect).await?;
+        let stream: Box<dyn AsyncTokioStream> = match encryption {
+            Encryption::Implicit(tls) => {
+                Box::new(within(Step::Tls, limits.tls, tls.encrypt(plain)).await?)
+            }
+            Encryption::Starttls(_) | Encryption::None => Box::new(plain),
+        };
+        let greet = AsyncSmtpConnection::connect_with_transport(stream, &hello);
+        let mut connection = within(Step::Greeting, limits.greeting, greet).await?;
+        if let Encryption::Starttls(tls) = encryption {
             if !connection.can_starttls() {
                 let missing = "the server does not offer STARTTLS, and nothing is sent unencrypted";
-                return Err((Step::Tls, Trouble::Nonsense(missing.to_owned())));
+                return Err((Step::Tls, Trouble::Refused(missing)));
             }
             let encrypt = connection.starttls(tls.clone(), &hello);
             within(Step::Tls, limits.tls, encrypt).await?;
@@ -159,24 +152,14 @@ impl Session {
     }
 }
 
-async fn within<T>(
+async fn within<T, E: Into<Trouble>>(
     step: Step,
     limit: Duration,
-    doing: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
+    doing: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Failed> {
     match timeout(limit, doing).await {
         Ok(done) => done.map_err(|error| (step, error.into())),
         Err(_) => Err((step, Trouble::Silence(limit))),
-    }
-}
-
-async fn within_io<T>(
-    limit: Duration,
-    connecting: impl Future<Output = std::io::Result<T>>,
-) -> Result<T, Failed> {
-    match timeout(limit, connecting).await {
-        Ok(done) => done.map_err(|error| (Step::Connect, Trouble::Broken(error.to_string()))),
-        Err(_) => Err((Step::Connect, Trouble::Silence(limit))),
     }
 }
 

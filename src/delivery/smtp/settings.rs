@@ -38,11 +38,11 @@ pub enum Tls {
 /// client, except after the message: giving up there leaves an outcome that nobody knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The TCP connection; with TLS from the first byte, that too.
+    /// The name and the TCP connection.
     pub connect: Duration,
     /// The server's greeting and the answer to ours.
     pub greeting: Duration,
-    /// STARTTLS up to the second greeting.
+    /// From STARTTLS up to the second greeting; or TLS from the first byte.
     pub tls: Duration,
     pub login: Duration,
     /// Each of MAIL, RCPT, DATA and RSET.

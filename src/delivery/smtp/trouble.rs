@@ -34,6 +34,8 @@ pub(super) enum Trouble {
     /// An answer that means nothing at this step.
     Nonsense(String),
     Silence(Duration),
+    /// By us.
+    Refused(&'static str),
     /// The connection could not be made or did not last.
     Broken(String),
 }
@@ -51,6 +53,12 @@ impl From<Error> for Trouble {
             None if error.is_response() => Self::Nonsense(text),
             None => Self::Broken(text),
         }
+    }
+}
+
+impl From<std::io::Error> for Trouble {
+    fn from(error: std::io::Error) -> Self {
+        Self::Broken(chain(&error))
     }
 }
 
@@ -108,7 +116,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::Connect => "connecting to the mail server",
             Self::Greeting => "greeting the mail server",
-            Self::Tls => "encrypting the connection (STARTTLS)",
+            Self::Tls => "encrypting the connection",
             Self::Login => "logging in to the mail server",
             Self::Reset => "clearing the session (RSET)",
             Self::Mail => "naming the sender (MAIL)",
@@ -126,6 +134,7 @@ impl fmt::Display for Trouble {
             Self::Code(code, text) => write!(f, "{code} {text}"),
             Self::Nonsense(text) => write!(f, "the server's answer makes no sense: {text}"),
             Self::Silence(limit) => write!(f, "no answer within {limit:?}"),
+            Self::Refused(why) => f.write_str(why),
             Self::Broken(text) => write!(f, "the connection broke: {text}"),
         }
     }

@@ -2,14 +2,19 @@
 //! inventories in every kind, and the program itself in a directory of its own.
 
 pub mod generated;
+pub mod http;
 pub mod inventory;
 pub mod line;
+pub mod mail;
 pub mod mariadb;
 pub mod pg;
 mod pg_roles;
 pub mod place;
 pub mod said;
+pub mod schema;
 mod server;
+pub mod smtp;
+pub mod standin;
 pub mod state;
 pub mod stored;
 pub mod story;
