@@ -3,6 +3,7 @@
 
 pub mod generated;
 pub mod inventory;
+pub mod letters;
 pub mod line;
 pub mod mariadb;
 pub mod pg;
