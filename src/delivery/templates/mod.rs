@@ -3,6 +3,7 @@
 //! read and compiled when the program starts.
 
 mod embedded;
+mod escape;
 mod own;
 mod problem;
 mod tag;
@@ -205,6 +206,7 @@ impl Layers {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_syntax(lines_of_their_own());
+        environment.set_formatter(escape::format);
         for (name, (path, source)) in &self.files {
             if let Err(error) = environment.add_template_owned(name.clone(), source.clone()) {
                 problems.push(TemplateProblem::of_error(&error, name, |_| path.clone()));
