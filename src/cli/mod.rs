@@ -1,15 +1,18 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod confirm;
 mod context;
 mod due;
 mod exempt;
 mod explain;
 pub mod format;
 mod migrate;
+mod pause;
 mod run_once;
 pub mod scopes;
 mod status;
+mod suppress;
 mod table;
 mod watch;
 
@@ -56,6 +59,15 @@ enum Command {
     /// Leave a connection, tenant, person, account or address alone for a while
     #[command(subcommand)]
     Exempt(exempt::Command),
+    /// Never write to an address
+    #[command(subcommand)]
+    Suppress(suppress::Command),
+    /// Stop all effects, on every replica, at once
+    Pause(pause::PauseArguments),
+    /// Let effects happen again
+    Resume(pause::ResumeArguments),
+    /// Vouch for what the program cannot see for itself
+    Confirm(confirm::Arguments),
     /// Xero's scopes: the catalogue, and what a text means
     #[command(subcommand)]
     Scopes(scopes::Command),
@@ -99,6 +111,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Due(arguments) => due::run(&context, arguments).await,
             Command::Exempt(command) => exempt::run(&context, command).await,
+            Command::Suppress(command) => suppress::run(&context, command).await,
+            Command::Pause(arguments) => pause::pause(&context, arguments).await,
+            Command::Resume(arguments) => pause::resume(&context, arguments).await,
+            Command::Confirm(arguments) => confirm::run(&context, arguments).await,
             Command::Scopes(command) => scopes::run(&context, command),
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,

@@ -6,6 +6,7 @@ pub mod budget;
 pub mod calendar;
 pub mod campaign;
 pub mod class;
+pub mod confirmation;
 pub mod connection;
 pub mod decide;
 pub mod digest;

@@ -1,9 +1,11 @@
 //! One run: scan, plan, report; and what its parts share.
 
+pub mod confirming;
 pub mod due;
 pub mod exit;
 mod failure;
 pub mod planning;
+pub mod preflight;
 pub mod progress;
 pub mod run;
 pub mod scan;

@@ -5,18 +5,23 @@
 
 pub mod awaiting;
 mod bulk;
+pub mod confirmations;
 pub mod connections;
 mod copy;
 mod dialect;
 mod error;
 pub mod exemptions;
+pub mod home;
 pub mod lookup;
 mod open;
+pub mod pauses;
 mod pipe;
+pub mod preflights;
 pub mod runs;
 pub mod scans;
 mod scope_sets;
 pub mod settings;
+pub mod suppressions;
 mod tables;
 pub mod tally;
 pub mod writer;
