@@ -8,9 +8,11 @@ mod exempt;
 mod explain;
 pub mod format;
 mod migrate;
+mod outcomes;
 mod pause;
 mod run_once;
 pub mod scopes;
+mod settle;
 mod status;
 mod suppress;
 mod table;
@@ -68,6 +70,11 @@ enum Command {
     Resume(pause::ResumeArguments),
     /// Vouch for what the program cannot see for itself
     Confirm(confirm::Arguments),
+    /// Say what became of a message whose outcome is unknown
+    Settle(settle::Arguments),
+    /// Take in what others know of messages
+    #[command(subcommand)]
+    Outcomes(outcomes::Command),
     /// Xero's scopes: the catalogue, and what a text means
     #[command(subcommand)]
     Scopes(scopes::Command),
@@ -115,6 +122,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Pause(arguments) => pause::pause(&context, arguments).await,
             Command::Resume(arguments) => pause::resume(&context, arguments).await,
             Command::Confirm(arguments) => confirm::run(&context, arguments).await,
+            Command::Settle(arguments) => settle::run(&context, arguments).await,
+            Command::Outcomes(command) => outcomes::run(&context, command).await,
             Command::Scopes(command) => scopes::run(&context, command),
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,

@@ -4,6 +4,7 @@ pub mod confirming;
 pub mod due;
 pub mod exit;
 mod failure;
+pub mod outcomes;
 pub mod planning;
 pub mod preflight;
 pub mod progress;
