@@ -14,9 +14,9 @@
 //! | the door | `main`: a command line in, an exit code out |
 //! | commands | [`cli`]: one file per command: parse, call, print |
 //! | work | [`jobs`]: one run from end to end; the only room that knows all others |
-//! | the world | [`inventory`], the stored connections, wherever a company keeps them; [`store`], our own state on SQLite or PostgreSQL; [`delivery`], messages out; [`report`], results as documents and for people; [`config`], jobs.toml |
+//! | the world | [`inventory`], the stored connections, wherever a company keeps them; [`store`], our own state on SQLite or PostgreSQL; [`xero`], HTTP to Xero; [`delivery`], messages out; [`report`], results as documents and for people; [`config`], jobs.toml |
 //! | the rules | [`domain`]: scopes, grants, classes, the campaign, decisions. Pure |
-//! | beside them | [`clock`], [`schedule`], [`telemetry`], [`tls`] |
+//! | beside them | [`clock`], [`schedule`], [`telemetry`], [`web`] |
 //!
 //! `domain` does no input or output and knows neither the time nor chance: both come in as
 //! parameters, everywhere ([`clock::Clock`], a seeded generator), and clippy forbids the
@@ -58,6 +58,10 @@
 //! | when does a stage open, and who is at work? | [`domain::calendar`] |
 //! | what is a bad row? | [`inventory::BadReason`] |
 //! | when is a connection gone? | `jobs::scan::unite`, and `docs/guard.md` |
+//! | will the link in a message work? | [`jobs::preflight`], [`xero::authorise`], [`delivery::probe`] |
+//! | who vouches for what the program cannot see? | [`domain::confirmation`], [`jobs::confirming`] |
+//! | is this database a copy, or an older one? | [`store::home`], and `docs/database.md` |
+//! | what became of a message, as others say? | [`jobs::outcomes`] |
 //! | what do the tables hold? | `migrations/`, and `docs/database.md` |
 //! | what does this exit code mean? | [`jobs::exit`], [`jobs::Failure`] |
 
@@ -72,4 +76,5 @@ pub mod report;
 pub mod schedule;
 pub mod store;
 pub mod telemetry;
-pub mod tls;
+pub mod web;
+pub mod xero;

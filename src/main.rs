@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    worker::tls::install();
+    worker::web::install();
     ExitCode::from(worker::cli::main(std::env::args_os()).code())
 }

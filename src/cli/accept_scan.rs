@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::jobs::exit::Exit;
 
-use super::context::{Context, Trouble};
+use super::context::{Context, Trouble, not_blank};
 use super::format::Format;
 
 #[derive(Debug, clap::Args)]
@@ -30,11 +30,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             "give the 32 hexadecimal digits that the stopped scan printed".to_owned(),
         ));
     }
-    for (option, value) in [("--by", &arguments.by), ("--reason", &arguments.reason)] {
-        if value.trim().is_empty() {
-            return Err(Trouble::Usage(format!("{option} is empty"), "say who and why".to_owned()));
-        }
-    }
+    not_blank(&[("--by", &arguments.by), ("--reason", &arguments.reason)])?;
     let (store, _) = context.existing(&configured.config).await?;
     let stopped_at = store.stopped_scan(&digest).await?;
     store.accept_scan(&digest, &arguments.by, &arguments.reason, context.now()).await?;

@@ -192,6 +192,16 @@ pub(super) fn shows_addresses(asked_for: bool) -> bool {
     asked_for || io::stdout().is_terminal()
 }
 
+/// Options that must say something, each with what was typed.
+pub(super) fn not_blank(options: &[(&str, &str)]) -> Result<(), Trouble> {
+    match options.iter().find(|(_, value)| value.trim().is_empty()) {
+        Some((option, _)) => {
+            Err(Trouble::Usage(format!("{option} is empty"), "say who and why".to_owned()))
+        }
+        None => Ok(()),
+    }
+}
+
 /// A moment as typed: RFC 3339, or a day, which begins at 00:00 in the campaign's zone.
 pub(super) fn moment(
     option: &str,

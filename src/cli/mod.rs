@@ -1,16 +1,21 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod confirm;
 mod context;
 mod due;
 mod exempt;
 mod explain;
 pub mod format;
 mod migrate;
+mod outcomes;
+mod pause;
 mod preview;
 mod run_once;
 pub mod scopes;
+mod settle;
 mod status;
+mod suppress;
 mod table;
 mod watch;
 
@@ -59,6 +64,20 @@ enum Command {
     /// Leave a connection, tenant, person, account or address alone for a while
     #[command(subcommand)]
     Exempt(exempt::Command),
+    /// Never write to an address
+    #[command(subcommand)]
+    Suppress(suppress::Command),
+    /// Stop all effects, on every replica, at once
+    Pause(pause::PauseArguments),
+    /// Let effects happen again
+    Resume(pause::ResumeArguments),
+    /// Vouch for what the program cannot see for itself
+    Confirm(confirm::Arguments),
+    /// Say what became of a message whose outcome is unknown
+    Settle(settle::Arguments),
+    /// Take in what others know of messages
+    #[command(subcommand)]
+    Outcomes(outcomes::Command),
     /// Xero's scopes: the catalogue, and what a text means
     #[command(subcommand)]
     Scopes(scopes::Command),
@@ -103,6 +122,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Due(arguments) => due::run(&context, arguments).await,
             Command::Preview(arguments) => preview::run(&context, arguments).await,
             Command::Exempt(command) => exempt::run(&context, command).await,
+            Command::Suppress(command) => suppress::run(&context, command).await,
+            Command::Pause(arguments) => pause::pause(&context, arguments).await,
+            Command::Resume(arguments) => pause::resume(&context, arguments).await,
+            Command::Confirm(arguments) => confirm::run(&context, arguments).await,
+            Command::Settle(arguments) => settle::run(&context, arguments).await,
+            Command::Outcomes(command) => outcomes::run(&context, command).await,
             Command::Scopes(command) => scopes::run(&context, command),
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,

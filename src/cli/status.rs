@@ -10,6 +10,7 @@ use crate::jobs::planning::Planning;
 use crate::jobs::progress::Unwatched;
 use crate::report::plan_text;
 use crate::report::progress::Progress;
+use crate::store::pauses::Pause;
 use crate::store::runs::RunRecord;
 
 use super::context::{Context, Trouble};
@@ -28,6 +29,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let now = context.now();
     let last = store.last_complete_scan().await?;
     let runs = store.latest_runs(5).await?;
+    let pause = store.pause_in_force().await?;
     let mut progress = Progress {
         days_to_deadline: Some(days_to_deadline(&config.campaign, now)),
         ..Progress::default()
@@ -63,6 +65,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             let document = serde_json::json!({
                 "app": {"name": config.app.name, "client_id": config.app.client_id},
                 "deadline": config.campaign.deadline,
+                "paused": pause,
                 "last_scan_at": last.as_ref().map(|last| last.finished_at),
                 "standing": standing,
                 "stage_due": due.map(|stage| &stage.name),
@@ -77,6 +80,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             writeln!(out, "{}", config.app.name)?;
             plan_text::standing(&config.campaign, &progress, &mut out)?;
             let zone = config.campaign.zone;
+            if let Some(pause) = &pause {
+                let since = pause.paused_at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
+                let Pause { by, reason, .. } = pause;
+                writeln!(out, "  paused since {since} by {by}: {reason}")?;
+            }
             if let Some(last) = &last {
                 let at = last.finished_at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
                 writeln!(out, "  last complete scan {at} ({})", zone.name())?;

@@ -11,6 +11,7 @@ pub mod message;
 pub mod mime;
 pub mod outcome;
 pub mod payload;
+pub mod probe;
 pub mod render;
 pub mod retry;
 pub mod sample;

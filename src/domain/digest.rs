@@ -89,3 +89,34 @@ pub fn reference(prompt: Uuid) -> String {
     let digits = prompt.simple().to_string().to_uppercase();
     format!("XC-{}-{}", &digits[..5], &digits[5..10])
 }
+
+/// The hexadecimal digits with which the id of a prompt begins that somebody named: by its id
+/// or by its reference, in any case. `None` for what is neither.
+#[must_use]
+pub fn named_prompt(typed: &str) -> Option<String> {
+    let typed = typed.trim().to_ascii_lowercase();
+    let short = typed.strip_prefix("xc-");
+    let digits: String = short.unwrap_or(&typed).chars().filter(|c| *c != '-').collect();
+    let wanted = if short.is_some() { 10 } else { 32 };
+    let is_named = digits.len() == wanted && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_named.then_some(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_named_by_its_id_or_its_reference_however_they_are_written() {
+        let prompt: Uuid = "1a2b3c4d-5e6f-5a7b-8c9d-0e1f2a3b4c5d".parse().unwrap();
+        assert_eq!(reference(prompt), "XC-1A2B3-C4D5E");
+        for typed in ["XC-1A2B3-C4D5E", " xc-1a2b3c4d5e ", "xc-1a2b3-c4d5e"] {
+            assert_eq!(named_prompt(typed).as_deref(), Some("1a2b3c4d5e"), "{typed}");
+        }
+        let whole = named_prompt("1A2B3C4D-5E6F-5A7B-8C9D-0E1F2A3B4C5D").unwrap();
+        assert_eq!(whole, prompt.simple().to_string());
+        for typed in ["", "xc-", "xc-1a2b3", "1a2b3c4d5e", "XC-1A2B3-C4D5G", "jo@example.com"] {
+            assert_eq!(named_prompt(typed), None, "{typed}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod campaign;
 pub mod class;
 pub mod composing;
+pub mod confirmation;
 pub mod connection;
 pub mod consent;
 pub mod decide;

@@ -39,12 +39,15 @@ codes! {
     ChannelNotReady = "channel_not_ready", "a channel of the stage cannot be used";
     TemplateFails = "template_fails", "a template cannot be used";
     ReconnectDown = "reconnect_down", "the host's reconnect address does not answer";
-    Paused = "paused", "somebody paused all effects";
     Breaker = "breaker", "too many attempts failed";
     NotBuilt = "not_built", "this version of the worker plans the step but cannot carry it out";
     NoApproval = "no_approval", "removals need an approved plan";
     DeadlinePassed = "deadline_passed", "the deadline has passed: nothing is removed any more";
     NoXeroCredentials = "no_xero_credentials", "removals need [app] client_secret";
+    Paused = "paused", "everything is paused";
+    NotConfirmed = "not_confirmed", "no named person has confirmed what the program cannot see for itself";
+    PreflightFailed = "preflight_failed", "what a message relies on does not work";
+    DatabaseMoved = "database_moved", "the database is a copy, an older one, or a new one where there was another";
     // Of one connection.
     RowBad = "row_bad", "the inventory's row for it is bad: its state is kept and nothing is done to it";
     Manual = "manual", "custom and OAuth 1.0a connections are left to people";

@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=2100;
 
 /// Reads a date; `None` when it is in no known form or in no believable year.
-pub(super) fn read(text: &str) -> Option<DateTime<Utc>> {
+pub fn read(text: &str) -> Option<DateTime<Utc>> {
     let (date, rest) = text.split_at_checked(10)?;
     let (separator, rest) = rest.split_at_checked(1)?;
     let (time, rest) = rest.split_at_checked(8)?;

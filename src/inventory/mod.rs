@@ -25,6 +25,7 @@ mod token;
 
 pub use bad::{BadReason, BadRow, Place};
 pub use columns::{Column, Columns, UnknownColumn};
+pub use dates::read as read_date;
 pub use error::{Error, ErrorKind};
 pub use memo::ScopeMemo;
 pub use raw::{Batch, FingerprintKey, Flaw, RawRow};

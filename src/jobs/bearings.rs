@@ -32,7 +32,7 @@ impl Bearings {
         let edition = store.known_edition().await?;
         Ok(Self {
             exemptions: Exemptions::in_force(all, now),
-            suppressed: BTreeSet::new(),
+            suppressed: store.suppressed().await?,
             correction: (edition > 1).then(Campaign::correction),
             founded_at: store.founded_at().await?.unwrap_or(now),
             edition,

@@ -1,12 +1,16 @@
 //! One run: scan, plan, report; and what its parts share.
 
 pub mod bearings;
+pub mod confirming;
 pub mod due;
 pub mod exit;
 mod failure;
 pub mod messages;
+pub mod outcomes;
 pub mod planning;
+pub mod preflight;
 pub mod progress;
+mod prompt_gates;
 mod prompt_step;
 pub mod prompting;
 pub mod run;

@@ -9,12 +9,11 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use uuid::Uuid;
 
-use crate::config::Step;
 use crate::delivery::link::Links;
 use crate::delivery::render::Renderer;
 use crate::domain::decide::CORRECTION;
 use crate::domain::reason::Code;
-use crate::report::plan::{BlockedBy, List, Plan, PromptEntry};
+use crate::report::plan::{List, Plan, PromptEntry};
 use crate::report::pseudonym::Naming;
 
 use super::bearings::Bearings;
@@ -22,6 +21,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::messages::{Unready, tried_renderer};
 use super::planning::Work;
+use super::prompt_gates::is_blocked;
 use super::prompting::{Composed, Composer, Made, Prompting, Stop, Ways};
 use super::run::{Finished, Setting, new_id};
 use super::workplace::Workplace;
@@ -38,6 +38,14 @@ pub(super) struct PromptStep<'a> {
     pub run_id: Uuid,
     /// When the inventory was read.
     pub looked_at: DateTime<Utc>,
+}
+
+/// What prompts are sent with.
+struct Means<'a> {
+    renderer: &'a Renderer,
+    channels: BTreeSet<String>,
+    /// Asks whether the links lead anywhere; `None` where nobody gets one.
+    client: Option<reqwest::Client>,
 }
 
 impl Setting<'_> {
@@ -72,10 +80,14 @@ impl Setting<'_> {
                 None
             }
         };
-        let is_blocked =
-            finished.plan.blocked_by.iter().any(|gate| gate.step == Step::Prompt.as_str());
+        let channels = channels(&mut work)?;
+        let client = self.gates_of_prompts(&step, &channels, finished).await?;
+        let is_blocked = is_blocked(&finished.plan);
         match (&renderer, is_blocked || self.dry_run) {
-            (Some(renderer), false) => self.send(step, renderer, &mut work, finished, random).await,
+            (Some(renderer), false) => {
+                let means = Means { renderer, channels, client };
+                self.send(step, means, &mut work, finished, random).await
+            }
             _ => self.foretell(&step, renderer.as_ref(), &mut work, finished).await,
         }
     }
@@ -92,14 +104,6 @@ impl Setting<'_> {
             Unready::Templates(_) => Code::TemplateFails,
         };
         self.block(code, format!("{unready}: {}", unready.remedy()), finished);
-    }
-
-    fn block(&self, code: Code, text: String, finished: &mut Finished) {
-        if !self.dry_run {
-            finished.exit = finished.exit.and(Exit::Stopped);
-            tracing::error!(code = code.as_str(), "{text}");
-        }
-        finished.plan.blocked_by.push(BlockedBy { step: Step::Prompt.as_str(), code, text });
     }
 
     /// Fills the plan with what each prompt would say.
@@ -201,12 +205,13 @@ impl Setting<'_> {
     async fn send(
         &self,
         mut step: PromptStep<'_>,
-        renderer: &Renderer,
+        means: Means<'_>,
         work: &mut List,
         finished: &mut Finished,
         random: &mut (dyn rand::Rng + Send),
     ) -> Result<(), Failure> {
-        let ways = Ways::open(self.config, &channels(work)?, self.env);
+        let Means { renderer, channels, client } = means;
+        let ways = Ways::open(self.config, &channels, self.env);
         for (channel, why) in &ways.unusable {
             let text = format!("{channel} cannot be used: {why}: {}", why.remedy());
             self.block(Code::ChannelNotReady, text, finished);
@@ -229,6 +234,7 @@ impl Setting<'_> {
                 run: step.run_id,
                 owner,
                 fresh_until: step.looked_at + FRESH,
+                client: client.as_ref(),
             };
             let chance = StdRng::from_rng(random);
             let plan = &mut finished.plan;

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::config::{self, Config, DatabaseUrl, Migrate};
 use crate::inventory::{Columns, Reader, Selection, Source};
+use crate::store::home::{Home, Moved};
 use crate::store::settings::Keys;
 use crate::store::{self, Database, PrivateCopy, Store};
 
@@ -51,6 +52,9 @@ impl Workplace {
             Migrate::Manual => database.open_existing().await?,
         };
         let keys = store.bind(&config.app.client_id, fresh).await?;
+        if let Some(home) = database.home().await? {
+            store.bind_home(&home).await?;
+        }
         Ok(Self { store, keys, database, copy: None })
     }
 
@@ -64,6 +68,26 @@ impl Workplace {
         let store = copy.store.clone();
         let keys = store.bind(&config.app.client_id, fresh).await?;
         Ok(Self { store, keys, database, copy: Some(copy) })
+    }
+
+    /// Where the database is: of a private copy, the original.
+    ///
+    /// # Errors
+    /// It cannot be reached.
+    pub async fn home(&self) -> Result<Option<Home>, store::Error> {
+        self.database.home().await
+    }
+
+    /// Whether the database is a copy, an older one, or a new one where there was another: it
+    /// then has no effects until a named person says that it is the right one.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn home_moved(&self) -> Result<Option<Moved>, store::Error> {
+        match self.home().await? {
+            Some(home) => self.store.home_moved(&home).await,
+            None => Ok(None),
+        }
     }
 
     /// Opens the inventory.

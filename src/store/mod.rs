@@ -5,20 +5,27 @@
 
 pub mod awaiting;
 mod bulk;
+pub mod confirmations;
 pub mod connections;
 mod copy;
 mod dialect;
 mod error;
 pub mod exemptions;
+pub mod home;
 pub mod lookup;
 mod open;
+pub mod outcomes;
 mod past;
+pub mod pauses;
 mod pipe;
+pub mod preflights;
 pub mod prompts;
 pub mod runs;
 pub mod scans;
 mod scope_sets;
 pub mod settings;
+pub mod settling;
+pub mod suppressions;
 mod tables;
 pub mod tally;
 pub mod writer;

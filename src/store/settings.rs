@@ -64,15 +64,24 @@ impl Store {
         unhex(&text).ok_or_else(|| Error::inconsistent("settings", "value", name))
     }
 
-    async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
+    pub(super) async fn setting(&self, name: &str) -> Result<Option<String>, Error> {
         const SQL: &str = "SELECT value FROM settings WHERE name = $1";
         Ok(with_db!(self, db => sqlx::query_scalar(SQL).bind(name).fetch_optional(db).await)?)
     }
 }
 
-async fn put(tx: &mut Tx, name: &str, value: &str) -> Result<(), Error> {
+/// Writes a fact that is not there yet.
+pub(super) async fn put(tx: &mut Tx, name: &str, value: &str) -> Result<(), Error> {
     const SQL: &str =
         "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    with_tx!(tx, db => sqlx::query(SQL).bind(name).bind(value).execute(db).await.map(|_| ()))?;
+    Ok(())
+}
+
+/// Writes a fact, whatever it was before.
+pub(super) async fn set(tx: &mut Tx, name: &str, value: &str) -> Result<(), Error> {
+    const SQL: &str = "INSERT INTO settings (name, value) VALUES ($1, $2) \
+                       ON CONFLICT (name) DO UPDATE SET value = excluded.value";
     with_tx!(tx, db => sqlx::query(SQL).bind(name).bind(value).execute(db).await.map(|_| ()))?;
     Ok(())
 }

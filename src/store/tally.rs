@@ -3,16 +3,32 @@
 use crate::domain::grant::Readiness;
 use crate::domain::tally::Tally;
 
-use super::{Error, Store, with_db};
+use super::{Error, Store, Tx, with_db, with_tx};
 
 /// Reads an index only, however many connections there are.
-pub(super) const SQL: &str = "\
+const SQL: &str = "\
     SELECT presence, class, readiness, manual, reachable, covered, token_behind, count(*) AS connections
     FROM connections
     GROUP BY presence, class, readiness, manual, reachable, covered, token_behind";
 
+/// Awaiting connections that count as reachable but of whose grant nobody has an address left
+/// that is not suppressed. Reads all of `people`, so not for an empty table of suppressions.
+const SILENCED: &str = "\
+    SELECT count(*) FROM connections
+    WHERE readiness = 'awaiting' AND presence <> 'gone' AND reachable
+      AND grant_id IN (
+        SELECT held.grant_id FROM people
+        JOIN connections held ON held.connection_key = people.connection_key
+        WHERE people.recipient IN (SELECT recipient FROM suppressions))
+      AND NOT EXISTS (
+        SELECT 1 FROM connections own
+        JOIN people ON people.connection_key = own.connection_key
+        WHERE own.grant_id = connections.grant_id AND own.presence <> 'gone'
+          AND people.recipient NOT IN (SELECT recipient FROM suppressions))";
+const ANY_SUPPRESSION: &str = "SELECT recipient FROM suppressions LIMIT 1";
+
 #[derive(Debug, sqlx::FromRow)]
-pub(super) struct TallyRow {
+struct TallyRow {
     presence: String,
     class: String,
     readiness: String,
@@ -23,7 +39,7 @@ pub(super) struct TallyRow {
     connections: i64,
 }
 
-pub(super) fn count(rows: Vec<TallyRow>) -> Result<Tally, Error> {
+fn count(rows: Vec<TallyRow>) -> Result<Tally, Error> {
     let mut tally = Tally::default();
     for row in rows {
         let count = u64::try_from(row.connections).unwrap_or_default();
@@ -65,10 +81,30 @@ pub(super) fn count(rows: Vec<TallyRow>) -> Result<Tally, Error> {
     Ok(tally)
 }
 
+/// Counts within a transaction, as it will be once that is committed.
+pub(super) async fn within(tx: &mut Tx) -> Result<Tally, Error> {
+    let mut tally = count(with_tx!(tx, db => sqlx::query_as(SQL).fetch_all(db).await)?)?;
+    let any: Option<String> =
+        with_tx!(tx, db => sqlx::query_scalar(ANY_SUPPRESSION).fetch_optional(db).await)?;
+    if any.is_some() {
+        let silenced: i64 = with_tx!(tx, db => sqlx::query_scalar(SILENCED).fetch_one(db).await)?;
+        tally.unreachable += u64::try_from(silenced).unwrap_or_default();
+    }
+    Ok(tally)
+}
+
 impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn tally(&self) -> Result<Tally, Error> {
-        count(with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?)
+        let mut tally = count(with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?)?;
+        let any: Option<String> =
+            with_db!(self, db => sqlx::query_scalar(ANY_SUPPRESSION).fetch_optional(db).await)?;
+        if any.is_some() {
+            let silenced: i64 =
+                with_db!(self, db => sqlx::query_scalar(SILENCED).fetch_one(db).await)?;
+            tally.unreachable += u64::try_from(silenced).unwrap_or_default();
+        }
+        Ok(tally)
     }
 }

@@ -256,9 +256,7 @@ impl ScanWriter {
     /// The database cannot be used.
     pub async fn tally(&mut self) -> Result<Tally, Error> {
         self.build_indexes().await?;
-        let tx = self.tx().await?;
-        let rows = with_tx!(tx, db => sqlx::query_as(tally::SQL).fetch_all(db).await)?;
-        tally::count(rows)
+        tally::within(self.tx().await?).await
     }
 
     /// Marks the acceptance of a stopped scan as used, if there is one.

@@ -45,7 +45,7 @@ fn message() -> Message {
 }
 
 async fn sent(settings: Settings) -> Outcome {
-    worker::tls::install();
+    worker::web::install();
     let mail = HttpMail::new(settings).unwrap();
     mail.send(&message(), "2026-11-23T20:00:00Z".parse().unwrap()).await
 }

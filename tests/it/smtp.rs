@@ -185,7 +185,7 @@ async fn commands_cannot_be_smuggled_in_with_a_message() {
 
 #[test]
 fn certificates_that_cannot_be_read_are_named_at_the_start() {
-    worker::tls::install();
+    worker::web::install();
     let server = SmtpServer::start(Manner::default());
     let empty = server.roots().with_file_name("empty.pem");
     std::fs::write(&empty, "").unwrap();

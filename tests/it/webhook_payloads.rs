@@ -55,6 +55,8 @@ fn digest() -> Digest {
                 tenant_name: Some("Customer Ltd".into()),
                 account: Some("customer-17".into()),
                 missing: "accounting.invoices".into(),
+                required: "accounting.invoices".into(),
+                connected_at: None,
             }],
         }],
         not_shown: 0,

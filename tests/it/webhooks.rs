@@ -29,7 +29,7 @@ fn now() -> DateTime<Utc> {
 }
 
 async fn delivered(settings: Settings) -> Outcome {
-    worker::tls::install();
+    worker::web::install();
     Endpoint::new(settings).unwrap().deliver(ID, BODY, now()).await
 }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Mutex;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -27,8 +27,10 @@ use crate::domain::digest::Digest;
 use crate::domain::reason::Reason;
 use crate::store::Store;
 use crate::store::prompts::{Lease, Leased, Leasing, Shown, Start, Usage, Wanted};
+use crate::store::suppressions::Suppression;
 
 use super::planning::Work;
+use super::preflight::Preflight;
 use super::progress::Watcher;
 
 pub use compose::{Composed, Composer, Made};
@@ -41,6 +43,8 @@ use verdict::unmade;
 
 /// Prompts leased at a time: some seconds' worth, so that a lease outlasts them.
 const BATCH: usize = 64;
+/// How long the reconnect address is taken to go on answering.
+const PROBE: TimeDelta = TimeDelta::seconds(60);
 
 /// Why the step stopped before its end, with nothing wrong with the messages themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +82,8 @@ pub struct Prompting<'a> {
     pub owner: Uuid,
     /// Until when the facts may be gone by.
     pub fresh_until: DateTime<Utc>,
+    /// Asks whether the links lead anywhere; `None` where nobody gets one.
+    pub client: Option<&'a reqwest::Client>,
 }
 
 /// One half of the work: from planned prompts to ready ones.
@@ -86,6 +92,7 @@ struct Feed<'p, 'a> {
     usage: Usage,
     leased: u64,
     held_back: usize,
+    probed_at: Option<DateTime<Utc>>,
     closed: &'p Mutex<BTreeSet<String>>,
     entries: &'p mut dyn FnMut(&Work, Option<&Composed>) -> io::Result<()>,
 }
@@ -120,6 +127,7 @@ impl Prompting<'_> {
             usage: self.store.prompt_usage(day).await?,
             leased: leased_before,
             held_back: 0,
+            probed_at: None,
             closed: &closed,
             entries,
         };
@@ -136,7 +144,13 @@ impl Prompting<'_> {
         for channel in self.ways.all() {
             channel.close().await;
         }
-        self.store.suppress_refused(&outbox.refused, now).await?;
+        let refused = outbox.refused.drain(..).map(|(recipient, why)| Suppression {
+            recipient,
+            reason: format!("refused: {why}"),
+            by: "worker".to_owned(),
+            added_at: now,
+        });
+        self.store.suppress(&refused.collect::<Vec<_>>()).await?;
         let totals = Totals { held_back: feed.held_back, ..outbox.totals };
         Ok((Sent { totals, stop }, feed.leased))
     }
@@ -169,6 +183,9 @@ impl Feed<'_, '_> {
             if batch.is_empty() {
                 return Ok(None);
             }
+            if let Some(stop) = self.probe().await? {
+                return Ok(Some(stop));
+            }
             let ready = match self.batch(batch).await? {
                 Ok(ready) => ready,
                 Err(stop) => return Ok(Some(stop)),
@@ -178,6 +195,20 @@ impl Feed<'_, '_> {
                 return Ok(None);
             }
         }
+    }
+
+    /// Whether the links lead anywhere, looked at again from time to time.
+    async fn probe(&mut self) -> Result<Option<Stop>, super::Failure> {
+        let Prompting { store, config, client: Some(client), .. } = self.prompting else {
+            return Ok(None);
+        };
+        let now = self.prompting.clock.now();
+        if self.probed_at.is_some_and(|at| now - at < PROBE) {
+            return Ok(None);
+        }
+        self.probed_at = Some(now);
+        let preflight = Preflight { store, config, now, client: Some(client) };
+        Ok(preflight.reconnect().await?.map(|finding| Stop::ReconnectDown(finding.text)))
     }
 
     async fn batch(&mut self, batch: Vec<Work>) -> Result<Result<Vec<Item>, Stop>, super::Failure> {

@@ -12,6 +12,7 @@ use crate::domain::reason::Reason;
 use crate::domain::told::PromptState;
 use crate::store::bulk::{Cell, Kind, Target, fill};
 use crate::store::dialect::{Dialect, Ids, Words, with_ids, with_words};
+use crate::store::home::count_effects;
 use crate::store::{Error, Store, Tx, with_tx};
 
 use super::{day_text, used_today};
@@ -191,7 +192,14 @@ impl Store {
                     .map(|_| ())
             })?;
         }
+        // A database that was restored from before this knows less than was sent: the count
+        // tells (`store::home`). Nothing leaves before it is written down.
+        let count =
+            if leasing.leased.is_empty() { None } else { Some(count_effects(&mut tx).await?) };
         tx.commit().await?;
+        if let Some(count) = count {
+            self.keep_count(count).await?;
+        }
         Ok(leasing)
     }
 

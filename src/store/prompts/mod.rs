@@ -143,29 +143,6 @@ impl Store {
         tx.commit().await
     }
 
-    /// Recipients that refused a mail for good, with what was said, are not written to again.
-    ///
-    /// # Errors
-    /// The database cannot be used.
-    pub async fn suppress_refused(
-        &self,
-        refused: &[(String, String)],
-        at: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        const SQL: &str = "INSERT INTO suppressions (recipient, reason, by_name, added_at) \
-            VALUES ($1, $2, 'worker', $3) ON CONFLICT (recipient) DO NOTHING";
-        if refused.is_empty() {
-            return Ok(());
-        }
-        let mut tx = self.begin().await?;
-        for (recipient, reason) in refused {
-            with_tx!(&mut tx, db => {
-                sqlx::query(SQL).bind(recipient).bind(reason).bind(at).execute(db).await.map(|_| ())
-            })?;
-        }
-        tx.commit().await
-    }
-
     /// How many prompts are in each state.
     ///
     /// # Errors

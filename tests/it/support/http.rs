@@ -70,7 +70,7 @@ impl HttpServer {
         identity: Option<Identity>,
         reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        worker::tls::install();
+        worker::web::install();
         let requests = Notes::default();
         let certificate = identity.as_ref().map(|identity| identity.pem.clone());
         let shared = Arc::new((identity, reply, requests.clone()));

@@ -59,7 +59,7 @@ impl Sender {
     /// # Panics
     /// The settings cannot work.
     pub fn new(settings: Settings) -> Self {
-        worker::tls::install();
+        worker::web::install();
         let smtp = Smtp::new(settings).unwrap_or_else(|error| panic!("{error}"));
         Self { smtp, session: None }
     }

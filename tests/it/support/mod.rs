@@ -1,6 +1,7 @@
 //! What the tests share: throw-away database servers that end with the test process,
 //! inventories in every kind, and the program itself in a directory of its own.
 
+pub mod answers;
 pub mod generated;
 pub mod http;
 pub mod inventory;
@@ -11,6 +12,7 @@ pub mod mariadb;
 pub mod pg;
 mod pg_roles;
 pub mod place;
+pub mod prompts;
 pub mod said;
 pub mod schema;
 mod server;

@@ -104,7 +104,7 @@ impl Identity {
     /// # Panics
     /// The certificate cannot be made.
     pub fn of(name: &str) -> Self {
-        worker::tls::install();
+        worker::web::install();
         let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).expect("a name");
         let (pem, secret) = (made.cert.pem(), made.signing_key.serialize_pem());
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");

@@ -2,6 +2,7 @@
 //! with [`both`] runs on SQLite and on PostgreSQL, each on a database of its own.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,6 +23,7 @@ use worker::store::{Database, PrivateCopy, Store};
 use super::inventory::{CLIENT, OneFile, id};
 use super::line::{Line, csv};
 use super::pg::Pg;
+use super::place::Place;
 
 pub const KEYS: Keys = Keys { fingerprint: [7; 16], pseudonym: [9; 32] };
 
@@ -38,6 +40,8 @@ enum Home {
     Postgres(Pg),
     /// Not synced to the disk, for many short lives.
     Fleeting(PrivateCopy),
+    /// It belongs to somebody else.
+    Elsewhere(PathBuf),
 }
 
 /// A database of the worker and a clock that goes on by an hour with every scan.
@@ -133,6 +137,12 @@ impl World {
         world
     }
 
+    /// The database that the program works on in a directory.
+    pub async fn of(place: &Place) -> Self {
+        let home = Home::Elsewhere(place.database());
+        Self::open(home, &Database::Sqlite(place.database())).await
+    }
+
     pub async fn prepare(&self) {
         self.store.migrate().await.expect("a schema");
         self.store.bind(CLIENT, &KEYS).await.expect("a new database");
@@ -144,6 +154,7 @@ impl World {
             Home::Sqlite(dir) => Database::Sqlite(dir.path().join("worker.db")),
             Home::Postgres(pg) => Database::parse(&pg.url()).expect("an address"),
             Home::Fleeting(copy) => Database::Sqlite(copy.path.clone()),
+            Home::Elsewhere(path) => Database::Sqlite(path.clone()),
         }
     }
 

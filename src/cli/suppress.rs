@@ -1,0 +1,108 @@
+//! `worker suppress`
+
+use std::io::{self, Write};
+
+use crate::domain::address::Address;
+use crate::jobs::exit::Exit;
+use crate::jobs::workplace::Workplace;
+use crate::store::suppressions::Suppression;
+
+use super::context::{Context, Trouble, fresh_keys};
+use super::format::Format;
+use super::table::table;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Never write to this address
+    Add {
+        address: String,
+        #[arg(long, value_name = "TEXT", default_value = "asked for")]
+        reason: String,
+        #[arg(long, value_name = "NAME", default_value = "operator")]
+        by: String,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// All suppressed addresses, those that mail servers refused included
+    List {
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Write to this address again
+    Remove {
+        address: String,
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+}
+
+pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Trouble> {
+    let configured = context.configured()?;
+    let store = match &command {
+        Command::List { .. } => context.existing(&configured.config).await?.0,
+        Command::Add { .. } | Command::Remove { .. } => {
+            let keys = fresh_keys(&mut context.random()?);
+            Workplace::real(&configured.config, &keys).await?.store
+        }
+    };
+    let mut out = io::stdout();
+    match command {
+        Command::Add { address, reason, by, format } => {
+            let suppression =
+                Suppression { recipient: key(&address)?, reason, by, added_at: context.now() };
+            let added = store.suppress(std::slice::from_ref(&suppression)).await? > 0;
+            match format {
+                Format::Json => {
+                    let address = &suppression.recipient;
+                    writeln!(out, "{}", serde_json::json!({"address": address, "added": added}))?;
+                }
+                Format::Text if added => writeln!(out, "Nothing is sent to it any more.")?,
+                Format::Text => writeln!(out, "It was suppressed already; that stays as it is.")?,
+            }
+        }
+        Command::List { format } => {
+            let suppressions = store.suppressions().await?;
+            match format {
+                Format::Json => writeln!(out, "{}", serde_json::json!(suppressions))?,
+                Format::Text if suppressions.is_empty() => {
+                    writeln!(out, "No address is suppressed.")?;
+                }
+                Format::Text => {
+                    let zone = configured.config.campaign.zone;
+                    let mut table = table(&["address", "since", "by", "reason"]);
+                    for Suppression { recipient, reason, by, added_at } in suppressions {
+                        let since = added_at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
+                        table.add_row([recipient, since.to_string(), by, reason]);
+                    }
+                    writeln!(out, "{}", table.trim_fmt())?;
+                }
+            }
+        }
+        Command::Remove { address, format } => {
+            let address = key(&address)?;
+            if !store.unsuppress(&address).await? {
+                return Err(Trouble::Usage(
+                    "this address is not suppressed".to_owned(),
+                    "`worker suppress list` shows all that are".to_owned(),
+                ));
+            }
+            match format {
+                Format::Json => writeln!(out, "{}", serde_json::json!({"removed": address}))?,
+                Format::Text => writeln!(out, "It may be written to again.")?,
+            }
+        }
+    }
+    store.close().await;
+    Ok(Exit::Done)
+}
+
+/// The one spelling of the recipient.
+fn key(typed: &str) -> Result<String, Trouble> {
+    match typed.parse::<Address>() {
+        Ok(address) => Ok(address.key().to_owned()),
+        Err(error) => Err(Trouble::Usage(
+            format!("ADDRESS is {error}"),
+            "write one address, as in the inventory".to_owned(),
+        )),
+    }
+}

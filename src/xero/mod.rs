@@ -1,0 +1,3 @@
+//! HTTP to Xero. Knows neither the store nor mail.
+
+pub mod authorise;
