@@ -24,6 +24,7 @@ mod pauses;
 mod preflight;
 mod preview;
 mod progress_event;
+mod prompting;
 mod read_only;
 mod scan_bad_rows;
 mod scan_grants;
