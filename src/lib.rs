@@ -59,6 +59,7 @@
 //! | what is a bad row? | [`inventory::BadReason`] |
 //! | when is a connection gone? | `jobs::scan::unite`, and `docs/guard.md` |
 //! | what do the tables hold? | `migrations/`, and `docs/database.md` |
+//! | did this message go out? | [`delivery::outcome`], `docs/email.md`, `docs/webhooks.md` |
 //! | what does this exit code mean? | [`jobs::exit`], [`jobs::Failure`] |
 
 pub mod cli;
