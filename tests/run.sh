@@ -18,6 +18,9 @@ has_postgres || missing+=(postgresql)
 has_mariadb || missing+=(mariadb-server)
 # An independent reading of the rules that the tests compare with.
 command -v python3 >/dev/null || missing+=(python3)
+# The host's side of a link is shown in these too (docs/link.md), and run by the tests.
+command -v node >/dev/null || missing+=(nodejs)
+command -v php >/dev/null || missing+=(php-cli)
 # Some of the dependencies are written in C.
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 
