@@ -15,6 +15,7 @@ mod killed;
 mod kinds;
 mod link;
 mod messages;
+mod messages_start;
 mod preview;
 mod progress_event;
 mod read_only;
