@@ -7,6 +7,7 @@ mod exempt;
 mod explain;
 pub mod format;
 mod migrate;
+mod preview;
 mod run_once;
 pub mod scopes;
 mod status;
@@ -53,6 +54,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Who is due for which stage now, for hosts that send with their own means
     Due(due::Arguments),
+    /// A message as it would be sent
+    Preview(preview::Arguments),
     /// Leave a connection, tenant, person, account or address alone for a while
     #[command(subcommand)]
     Exempt(exempt::Command),
@@ -98,6 +101,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Status(arguments) => status::run(&context, arguments).await,
             Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Due(arguments) => due::run(&context, arguments).await,
+            Command::Preview(arguments) => preview::run(&context, arguments).await,
             Command::Exempt(command) => exempt::run(&context, command).await,
             Command::Scopes(command) => scopes::run(&context, command),
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,

@@ -4,6 +4,7 @@
 pub mod generated;
 pub mod http;
 pub mod inventory;
+pub mod letters;
 pub mod line;
 pub mod mail;
 pub mod mariadb;
