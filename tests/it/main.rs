@@ -22,6 +22,7 @@ mod messages;
 mod outcomes;
 mod pauses;
 mod preflight;
+mod messages_start;
 mod preview;
 mod progress_event;
 mod prompting;
