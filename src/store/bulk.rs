@@ -4,6 +4,10 @@
 //! PostgreSQL takes one array per column. SQLite takes rows of nameless parameters: named
 //! ones are looked up one by one, which makes a statement of n parameters cost n².
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
@@ -27,10 +31,21 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 pub(super) enum Cell {
     Uuid(Option<Uuid>),
-    Text(Option<String>),
+    Text(Option<Cow<'static, str>>),
     Int(Option<i64>),
     Time(Option<DateTime<Utc>>),
     Bool(bool),
+}
+
+impl Cell {
+    /// One of the few words that a column may hold.
+    pub(super) fn word(word: Option<&'static str>) -> Self {
+        Self::Text(word.map(Cow::Borrowed))
+    }
+
+    pub(super) fn text(text: Option<String>) -> Self {
+        Self::Text(text.map(Cow::Owned))
+    }
 }
 
 /// Where rows go, and what happens to a row that is there already.
@@ -48,6 +63,9 @@ pub(super) struct Target {
 /// enough to stay far below SQLite's limit of 32,766 parameters, and of few sizes, so that
 /// every statement is compiled once and found again.
 const SQLITE_ROWS: [usize; 5] = [256, 64, 16, 4, 1];
+
+/// Rows of one PostgreSQL statement, where there are enough.
+const POSTGRES_ROWS: usize = 2_000;
 
 /// A statement with its values.
 pub(super) struct Statement {
@@ -107,37 +125,53 @@ fn encoding(error: sqlx::error::BoxDynError) -> Error {
     Error::Database(sqlx::Error::Encode(error))
 }
 
-/// Statements that write rows, given as one list of cells in the order of the target's
-/// columns.
+/// How many of the rows at hand to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Amount {
+    All,
+    /// Those that fill statements of the best size; the others wait for more.
+    Whole,
+}
+
+/// Takes rows out of `cells`, one list in the order of the target's columns, and makes
+/// statements that write them.
 pub(super) fn fill(
     dialect: Dialect,
     target: &Target,
-    cells: Vec<Cell>,
+    amount: Amount,
+    cells: &mut Vec<Cell>,
     into: &mut Vec<Statement>,
 ) -> Result<(), Error> {
     let width = target.columns.len();
     debug_assert_eq!(cells.len() % width, 0);
-    if cells.is_empty() {
-        return Ok(());
-    }
     match dialect {
         Dialect::Postgres => {
+            let least = if amount == Amount::Whole { POSTGRES_ROWS } else { 1 };
+            if cells.len() < least * width {
+                return Ok(());
+            }
             let casts: Vec<String> = (1..)
                 .zip(target.columns)
                 .map(|(n, (_, kind))| format!("${n}::{}[]", postgres_type(*kind)))
                 .collect();
             let sql = target.statement(&format!("SELECT * FROM UNNEST({})", casts.join(", ")));
             let mut values = PgArguments::default();
-            for column in transpose(target.columns, cells) {
+            for column in transpose(target.columns, std::mem::take(cells)) {
                 column.add_to(&mut values)?;
             }
             into.push(Statement { sql, values: Values::Postgres(values) });
         }
         Dialect::Sqlite => {
             let row = format!("({})", vec!["?"; width].join(","));
-            let mut left = cells.len() / width;
-            let mut cells = cells.into_iter();
-            while let Some(rows) = SQLITE_ROWS.into_iter().find(|rows| *rows <= left) {
+            let sizes = match amount {
+                Amount::All => &SQLITE_ROWS[..],
+                Amount::Whole => &SQLITE_ROWS[..1],
+            };
+            let least = sizes.iter().min().map_or(1, |rows| rows * width);
+            let mut left = cells.len() / least * least / width;
+            let mut cells = cells.drain(..left * width);
+            let mut words = Words::default();
+            while let Some(rows) = sizes.iter().copied().find(|rows| *rows <= left) {
                 let sql =
                     target.statement(&format!("VALUES {}", vec![row.as_str(); rows].join(",")));
                 let mut values = SqliteArguments::default();
@@ -145,7 +179,8 @@ pub(super) fn fill(
                 for cell in cells.by_ref().take(rows * width) {
                     match cell {
                         Cell::Uuid(value) => values.add(value),
-                        Cell::Text(value) => values.add(value),
+                        Cell::Text(Some(Cow::Borrowed(word))) => values.add(words.shared(word)),
+                        Cell::Text(text) => values.add(text.map(Cow::into_owned)),
                         Cell::Int(value) => values.add(value),
                         Cell::Time(value) => values.add(value),
                         Cell::Bool(value) => values.add(value),
@@ -158,6 +193,16 @@ pub(super) fn fill(
         }
     }
     Ok(())
+}
+
+/// The words of a batch, made once and shared by its values.
+#[derive(Default)]
+struct Words(HashMap<&'static str, Arc<str>>);
+
+impl Words {
+    fn shared(&mut self, word: &'static str) -> Arc<str> {
+        self.0.entry(word).or_insert_with(|| word.into()).clone()
+    }
 }
 
 impl Target {
@@ -197,7 +242,7 @@ fn postgres_type(kind: Kind) -> &'static str {
 
 enum Column {
     Uuid(Vec<Option<Uuid>>),
-    Text(Vec<Option<String>>),
+    Text(Vec<Option<Cow<'static, str>>>),
     Int(Vec<Option<i64>>),
     Time(Vec<Option<DateTime<Utc>>>),
     Bool(Vec<bool>),

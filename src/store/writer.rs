@@ -12,7 +12,7 @@ use crate::domain::grant::{ConnectionKey, GrantId, Unsettled};
 use crate::domain::ids::TenantId;
 use crate::domain::tally::Tally;
 
-use super::bulk::{self, Cell, Statement};
+use super::bulk::{self, Amount, Cell, Statement};
 use super::dialect::{Dialect, Ids};
 use super::pipe::Pipe;
 use super::scans::{BadRowRecord, ScanRecord};
@@ -63,6 +63,16 @@ pub struct ScanWriter {
     /// Nothing was stored before: rows need no look at what is there.
     is_first: bool,
     deferred_indexes: Vec<String>,
+    /// Rows of a first load that wait until they fill a statement.
+    waiting: Rows,
+}
+
+/// Rows of the large tables.
+#[derive(Default)]
+struct Rows {
+    grants: Vec<Cell>,
+    connections: Vec<Cell>,
+    people: Vec<Cell>,
 }
 
 /// Who has the transaction.
@@ -109,13 +119,19 @@ impl ScanWriter {
             run_id,
             is_first: false,
             deferred_indexes: Vec::new(),
+            waiting: Rows::default(),
         })
     }
 
     /// The transaction, with all executed that was written so far.
     async fn tx(&mut self) -> Result<&mut Tx, Error> {
+        let mut rest = Vec::new();
+        self.fill(Amount::All, &mut rest)?;
         self.hand = match std::mem::replace(&mut self.hand, Hand::Lost) {
-            Hand::Away(pipe) => Hand::Here(pipe.end().await?),
+            Hand::Away(pipe) => {
+                pipe.send(rest).await;
+                Hand::Here(pipe.end().await?)
+            }
             other => other,
         };
         match &mut self.hand {
@@ -184,18 +200,14 @@ impl ScanWriter {
     /// A batch as statements, in an order in which they may be executed.
     fn statements(&mut self, batch: Batch) -> Result<Vec<Statement>, Error> {
         let (dialect, now, run_id) = (self.dialect, self.now, self.run_id);
-        let mut grants = Vec::with_capacity(batch.grants.len() * GRANTS.columns.len());
         for grant in batch.grants {
-            grants.extend(grant_cells(&grant, &mut self.sets, now));
+            self.waiting.grants.extend(grant_cells(&grant, &mut self.sets, now));
         }
-        let mut connections =
-            Vec::with_capacity(batch.connections.len() * CONNECTIONS.columns.len());
-        let mut people = Vec::with_capacity(batch.connections.len() * PEOPLE.columns.len());
-        for connection in batch.connections {
-            for responsible in &connection.people {
-                people.extend(person_cells(connection.key, responsible));
+        for mut connection in batch.connections {
+            for responsible in connection.people.drain(..) {
+                self.waiting.people.extend(person_cells(connection.key, responsible));
             }
-            connections.extend(connection_cells(connection, &mut self.sets));
+            self.waiting.connections.extend(connection_cells(connection, &mut self.sets));
         }
         let mut changes = Vec::with_capacity(batch.changes.len() * CHANGES.columns.len());
         for change in batch.changes {
@@ -203,31 +215,39 @@ impl ScanWriter {
                 Cell::Uuid(Some(change.key.0)),
                 Cell::Time(Some(now)),
                 Cell::Uuid(Some(run_id)),
-                Cell::Text(Some(change.what.to_owned())),
-                Cell::Text(change.before),
-                Cell::Text(change.after),
+                Cell::word(Some(change.what)),
+                Cell::text(change.before),
+                Cell::text(change.after),
             ]);
         }
         let sets = self.sets.take_fresh().into_iter();
-        let sets = sets
-            .flat_map(|(number, set)| [Cell::Int(Some(number)), Cell::Text(Some(set.canonical()))])
+        let mut sets = sets
+            .flat_map(|(number, set)| [Cell::Int(Some(number)), Cell::text(Some(set.canonical()))])
             .collect();
-        let (grants_table, connections_table) = match self.is_first {
-            true => (&GRANTS.adding(), &CONNECTIONS.adding()),
-            false => (&GRANTS, &CONNECTIONS),
-        };
         let mut statements = Vec::new();
-        bulk::fill(dialect, &SCOPE_SETS, sets, &mut statements)?;
-        bulk::fill(dialect, grants_table, grants, &mut statements)?;
-        bulk::fill(dialect, connections_table, connections, &mut statements)?;
+        bulk::fill(dialect, &SCOPE_SETS, Amount::All, &mut sets, &mut statements)?;
+        bulk::fill(dialect, &CHANGES, Amount::All, &mut changes, &mut statements)?;
         if !batch.known.is_empty() {
             let keys = Ids(batch.known.iter().map(|key| key.0).collect());
             let sql = "DELETE FROM people WHERE connection_key {ids}";
             statements.push(Statement::about(dialect, sql, keys)?);
         }
-        bulk::fill(dialect, &PEOPLE, people, &mut statements)?;
-        bulk::fill(dialect, &CHANGES, changes, &mut statements)?;
+        // Rows that take the place of others do so at once: the next batch may name them too.
+        let amount = if self.is_first { Amount::Whole } else { Amount::All };
+        self.fill(amount, &mut statements)?;
         Ok(statements)
+    }
+
+    /// Statements for the rows that wait.
+    fn fill(&mut self, amount: Amount, statements: &mut Vec<Statement>) -> Result<(), Error> {
+        let (grants, connections) = match self.is_first {
+            true => (&GRANTS.adding(), &CONNECTIONS.adding()),
+            false => (&GRANTS, &CONNECTIONS),
+        };
+        let waiting = &mut self.waiting;
+        bulk::fill(self.dialect, grants, amount, &mut waiting.grants, statements)?;
+        bulk::fill(self.dialect, connections, amount, &mut waiting.connections, statements)?;
+        bulk::fill(self.dialect, &PEOPLE, amount, &mut waiting.people, statements)
     }
 
     /// Finds anew which awaiting connections of these tenants another person's ready grant
@@ -288,21 +308,21 @@ impl ScanWriter {
         self.build_indexes().await?;
         let tx = self.tx().await?;
         with_tx!(tx, db => sqlx::query("DELETE FROM bad_rows").execute(db).await.map(|_| ()))?;
-        let cells = bad_rows
+        let mut cells = bad_rows
             .iter()
             .flat_map(|bad| {
                 [
                     Cell::Int(Some(bad.fingerprint.cast_signed())),
-                    Cell::Text(Some(bad.place.clone())),
-                    Cell::Text(bad.field.clone()),
-                    Cell::Text(Some(bad.code.clone())),
-                    Cell::Text(Some(bad.reason.clone())),
+                    Cell::text(Some(bad.place.clone())),
+                    Cell::text(bad.field.clone()),
+                    Cell::text(Some(bad.code.clone())),
+                    Cell::text(Some(bad.reason.clone())),
                     Cell::Uuid(bad.key.map(|key| key.0)),
                 ]
             })
             .collect();
         let mut statements = Vec::new();
-        bulk::fill(self.dialect, &BAD_ROWS, cells, &mut statements)?;
+        bulk::fill(self.dialect, &BAD_ROWS, Amount::All, &mut cells, &mut statements)?;
         self.run(statements).await?;
         scan.insert(self.tx().await?).await?;
         match self.hand {
