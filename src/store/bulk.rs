@@ -1,7 +1,8 @@
 //! Bulk writes: one statement per batch, made ready apart from the database so that it can
 //! execute the statement before meanwhile.
 //!
-//! PostgreSQL takes one array per column. SQLite takes rows of nameless parameters: named
+//! PostgreSQL takes a copy of rows that are only added, and one array per column of those that
+//! may take the place of others. SQLite takes rows of nameless parameters: named
 //! ones are looked up one by one, which makes a statement of n parameters cost n².
 
 use std::borrow::Cow;
@@ -15,7 +16,7 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
 use super::dialect::{Dialect, Ids};
-use super::{Error, Tx};
+use super::{Error, Tx, binary};
 
 /// The type of a column, the same in both schemas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub(super) struct Statement {
 enum Values {
     Sqlite(SqliteArguments),
     Postgres(PgArguments),
+    /// Rows for a COPY.
+    Copied(Vec<u8>),
 }
 
 impl Statement {
@@ -89,6 +92,11 @@ impl Statement {
     pub(super) async fn run(self, tx: &mut Tx) -> Result<(), Error> {
         let sql = AssertSqlSafe(self.sql);
         match (tx, self.values) {
+            (Tx::Postgres(tx), Values::Copied(rows)) => {
+                let mut copy = tx.copy_in_raw(&sql.0).await?;
+                copy.send(rows).await?;
+                copy.finish().await?;
+            }
             (Tx::Sqlite(tx), Values::Sqlite(values)) => {
                 sqlx::query_with(sql, values).execute(&mut **tx).await?;
             }
@@ -116,6 +124,7 @@ impl Values {
         match self {
             Self::Sqlite(values) => values.add(value),
             Self::Postgres(values) => values.add(value),
+            Self::Copied(_) => unreachable!("a copy has rows and no values"),
         }
         .map_err(encoding)
     }
@@ -148,6 +157,12 @@ pub(super) fn fill(
         Dialect::Postgres => {
             let least = if amount == Amount::Whole { POSTGRES_ROWS } else { 1 };
             if cells.len() < least * width {
+                return Ok(());
+            }
+            if target.key.is_none() {
+                let values = Values::Copied(binary::rows(width, cells)?);
+                cells.clear();
+                into.push(Statement { sql: target.copy(), values });
                 return Ok(());
             }
             let casts: Vec<String> = (1..)
@@ -209,6 +224,11 @@ impl Target {
     /// The same for rows that are certainly not there yet.
     pub(super) const fn adding(self) -> Self {
         Self { key: None, ..self }
+    }
+
+    fn copy(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        format!("COPY {} ({}) FROM STDIN (FORMAT binary)", self.table, names.join(", "))
     }
 
     fn statement(&self, source: &str) -> String {
