@@ -62,9 +62,19 @@ pub struct ScanWriter {
     run_id: Uuid,
     /// Nothing was stored before: rows need no look at what is there.
     is_first: bool,
-    deferred_indexes: Vec<String>,
+    deferred: Deferred,
     /// Rows of a first load that wait until they fill a statement.
     waiting: Rows,
+}
+
+/// What is left to do once a large first load is in.
+#[derive(Default)]
+struct Deferred {
+    /// Definitions of SQLite's indexes.
+    indexes: Vec<String>,
+    /// PostgreSQL's planner knows nothing of the new rows: without figures it sorts a million
+    /// of them to count a few groups.
+    statistics: bool,
 }
 
 /// Rows of the large tables.
@@ -83,7 +93,7 @@ enum Hand {
     Lost,
 }
 
-/// Rows from which on a first load builds the indexes of SQLite at its end: filling them row
+/// Rows from which on a first load is large. It builds the indexes of SQLite at its end: filling them row
 /// by row in the random order of UUIDs would write most of their pages many times over.
 const BULK_ROWS: u64 = 20_000;
 
@@ -118,7 +128,7 @@ impl ScanWriter {
             now,
             run_id,
             is_first: false,
-            deferred_indexes: Vec::new(),
+            deferred: Deferred::default(),
             waiting: Rows::default(),
         })
     }
@@ -154,8 +164,14 @@ impl ScanWriter {
     /// The database cannot be used.
     pub async fn expect_first(&mut self, rows: u64) -> Result<(), Error> {
         self.is_first = true;
-        // Only SQLite gains by it; PostgreSQL would lock out all readers.
-        let (Tx::Sqlite(tx), BULK_ROWS..) = (self.tx().await?, rows) else { return Ok(()) };
+        if rows < BULK_ROWS {
+            return Ok(());
+        }
+        // PostgreSQL would lock out all readers.
+        let Tx::Sqlite(tx) = self.tx().await? else {
+            self.deferred.statistics = true;
+            return Ok(());
+        };
         const SQL: &str = "SELECT name, sql FROM sqlite_master WHERE type = 'index' \
                            AND tbl_name IN ('grants', 'connections', 'people') AND sql IS NOT NULL";
         let indexes: Vec<(String, String)> = sqlx::query_as(SQL).fetch_all(&mut **tx).await?;
@@ -165,15 +181,18 @@ impl ScanWriter {
             sqlx::query(AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut **tx).await?;
             deferred.push(definition);
         }
-        self.deferred_indexes = deferred;
+        self.deferred.indexes = deferred;
         Ok(())
     }
 
-    async fn build_indexes(&mut self) -> Result<(), Error> {
-        let definitions = std::mem::take(&mut self.deferred_indexes);
-        let Tx::Sqlite(tx) = self.tx().await? else { return Ok(()) };
-        for definition in definitions {
-            sqlx::query(AssertSqlSafe(definition)).execute(&mut **tx).await?;
+    async fn end_load(&mut self) -> Result<(), Error> {
+        let Deferred { indexes, statistics } = std::mem::take(&mut self.deferred);
+        let tx = self.tx().await?;
+        let analyze = statistics.then(|| "ANALYZE grants, connections, people".to_owned());
+        for statement in indexes.into_iter().chain(analyze) {
+            with_tx!(tx, db => {
+                sqlx::query(AssertSqlSafe(statement)).execute(db).await.map(|_| ())
+            })?;
         }
         Ok(())
     }
@@ -256,7 +275,7 @@ impl ScanWriter {
     /// # Errors
     /// The database cannot be used.
     pub async fn settle_covered(&mut self, tenants: &[TenantId]) -> Result<(), Error> {
-        self.build_indexes().await?;
+        self.end_load().await?;
         const SQL: &str = "\
             UPDATE connections SET covered = NOT covered
             WHERE tenant_id {ids} AND covered <> (
@@ -275,7 +294,7 @@ impl ScanWriter {
     /// # Errors
     /// The database cannot be used.
     pub async fn tally(&mut self) -> Result<Tally, Error> {
-        self.build_indexes().await?;
+        self.end_load().await?;
         let tx = self.tx().await?;
         let rows = with_tx!(tx, db => sqlx::query_as(tally::SQL).fetch_all(db).await)?;
         tally::count(rows)
@@ -305,7 +324,7 @@ impl ScanWriter {
         scan: &ScanRecord,
         bad_rows: &[BadRowRecord],
     ) -> Result<(), Error> {
-        self.build_indexes().await?;
+        self.end_load().await?;
         let tx = self.tx().await?;
         with_tx!(tx, db => sqlx::query("DELETE FROM bad_rows").execute(db).await.map(|_| ()))?;
         let mut cells = bad_rows
