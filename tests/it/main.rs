@@ -34,4 +34,5 @@ mod store_connections;
 mod store_reads;
 mod store_scans;
 mod support;
+mod templates;
 mod transcripts;
