@@ -79,7 +79,7 @@ impl Sending {
         let web = web.as_str().trim_end_matches('/');
         let deadline = SystemClock.now().date_naive() + Days::new(100);
         let roots = self.smtp.roots();
-        let smtp = format!("port = {}\nroots = {roots:?}\nconnections = 4", self.smtp.port);
+        let smtp = format!("port = {}\nroots = {roots:?}", self.smtp.port);
         let url = match &self.pg {
             Some(pg) => pg.url(),
             None => "sqlite://worker.db".to_owned(),
