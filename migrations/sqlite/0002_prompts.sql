@@ -99,7 +99,7 @@ CREATE TABLE rates (
 ) STRICT;
 
 -- What became of connections that a webhook was told of, to be told there in turn.
--- state: queued, leased, sent, refused.
+-- state: queued, leased, sent, refused, void.
 CREATE TABLE announcements (
     announcement_id blob NOT NULL PRIMARY KEY,
     webhook text NOT NULL,
@@ -119,10 +119,47 @@ CREATE TABLE announcements (
 CREATE INDEX announcements_connection_key ON announcements (connection_key);
 CREATE INDEX announcements_state ON announcements (state, due_at);
 
--- Webhooks that fail: since when, and when they are tried again.
+-- Webhooks that fail: since when, how often in a row, and when they are tried again.
 CREATE TABLE endpoints (
     webhook text NOT NULL PRIMARY KEY,
     failing_since text NOT NULL,
+    failed_at text NOT NULL,
     failures integer NOT NULL,
     probe_at text NOT NULL
 ) STRICT;
+
+-- For others to read: where each connection stands that the host still lists, and what was
+-- last said about it. A file that was written for looking at tells nobody.
+CREATE VIEW connection_states AS
+SELECT
+    c.connection_id,
+    c.connection_key,
+    c.tenant_id,
+    c.account_id,
+    c.grant_id,
+    c.presence,
+    c.class,
+    c.readiness,
+    p.stage AS told_stage,
+    p.channel AS told_channel,
+    p.sent_at AS told_at,
+    (
+        SELECT a.what FROM announcements a
+        WHERE a.connection_key = c.connection_key AND a.made_at >= p.sent_at
+        ORDER BY a.made_at DESC LIMIT 1
+    ) AS announced,
+    (
+        SELECT max(s.removal_from)
+        FROM prompt_connections s JOIN prompts q ON q.prompt_id = s.prompt_id
+        WHERE s.connection_key = c.connection_key
+            AND q.state = 'sent' AND q.bounced_at IS NULL AND q.is_notice
+    ) AS removal_from
+FROM connections c
+LEFT JOIN prompts p ON p.prompt_id = (
+    SELECT l.prompt_id
+    FROM prompt_connections s JOIN prompts l ON l.prompt_id = s.prompt_id
+    WHERE s.connection_key = c.connection_key
+        AND l.state = 'sent' AND l.bounced_at IS NULL AND l.channel <> 'file'
+    ORDER BY l.sent_at DESC, l.prompt_id DESC LIMIT 1
+)
+WHERE c.presence <> 'gone';

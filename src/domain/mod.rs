@@ -12,6 +12,7 @@ pub mod connection;
 pub mod consent;
 pub mod decide;
 pub mod digest;
+pub mod endpoint;
 pub mod evidence;
 pub mod grant;
 pub mod ids;

@@ -65,7 +65,7 @@ struct PersonRow {
 }
 
 /// Parses a stored word by the names that serde gives the variants.
-fn word<T: serde::de::DeserializeOwned>(
+pub(super) fn word<T: serde::de::DeserializeOwned>(
     table: &'static str,
     column: &'static str,
     text: &str,
@@ -76,7 +76,7 @@ fn word<T: serde::de::DeserializeOwned>(
         .map_err(|_| Error::inconsistent(table, column, text))
 }
 
-fn presence(text: &str) -> Result<Presence, Error> {
+pub(super) fn presence(text: &str) -> Result<Presence, Error> {
     match text {
         "present" => Ok(Presence::Present),
         "row_bad" => Ok(Presence::RowBad),

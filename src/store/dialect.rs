@@ -117,6 +117,15 @@ impl Dialect {
         }
     }
 
+    /// Ends a query for rows that are to be changed: those that another worker is about to
+    /// change are passed over. On SQLite only one writes at a time.
+    pub(super) fn passing_over_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
     /// Fills `{ids}` in a statement with the test for membership in the [`Ids`] bound as `$1`.
     pub(super) fn with_ids(self, statement: &str) -> String {
         let test = match self {

@@ -3,6 +3,7 @@
 //! Statements are written once for both databases. What differs stands in `dialect`:
 //! lists of ids, bulk writes, and how a write transaction begins.
 
+pub mod announcements;
 pub mod awaiting;
 mod binary;
 mod bulk;
@@ -10,6 +11,7 @@ pub mod confirmations;
 pub mod connections;
 mod copy;
 mod dialect;
+pub mod endpoints;
 mod error;
 pub mod exemptions;
 pub mod home;

@@ -132,7 +132,7 @@ async fn every_table_of_sqlite_is_strict() {
     sqlite.store.migrate().await.unwrap();
     let loose = sqlite
         .texts(
-            "SELECT name FROM pragma_table_list WHERE NOT strict AND schema = 'main' \
+            "SELECT name FROM pragma_table_list WHERE type = 'table' AND NOT strict AND schema = 'main' \
              AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_sqlx_%'",
         )
         .await;

@@ -240,7 +240,8 @@ impl World {
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
             }
             Store::Postgres(_) => {
-                "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'"
+                "SELECT table_name::text FROM information_schema.tables \
+                 WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
             }
         };
         self.texts(sql).await
