@@ -1,7 +1,12 @@
 //! `worker status`
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::config::Config;
 use crate::domain::calendar::days_to_deadline;
 use crate::domain::decide::Rules;
 use crate::jobs::bearings::Bearings;
@@ -12,6 +17,7 @@ use crate::report::plan_text;
 use crate::report::progress::Progress;
 use crate::store::pauses::Pause;
 use crate::store::runs::RunRecord;
+use crate::store::{self, Store};
 
 use super::context::{Context, Trouble};
 use super::format::Format;
@@ -30,6 +36,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let last = store.last_complete_scan().await?;
     let runs = store.latest_runs(5).await?;
     let pause = store.pause_in_force().await?;
+    let failing = failing(config, &store).await?;
     let mut progress = Progress {
         days_to_deadline: Some(days_to_deadline(&config.campaign, now)),
         ..Progress::default()
@@ -66,6 +73,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
                 "app": {"name": config.app.name, "client_id": config.app.client_id},
                 "deadline": config.campaign.deadline,
                 "paused": pause,
+                "failing_webhooks": failing,
                 "last_scan_at": last.as_ref().map(|last| last.finished_at),
                 "standing": standing,
                 "stage_due": due.map(|stage| &stage.name),
@@ -84,6 +92,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
                 let since = pause.paused_at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
                 let Pause { by, reason, .. } = pause;
                 writeln!(out, "  paused since {since} by {by}: {reason}")?;
+            }
+            for failing in &failing {
+                writeln!(out, "  {}", failing.text(zone))?;
             }
             if let Some(last) = &last {
                 let at = last.finished_at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
@@ -108,6 +119,49 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         }
     }
     Ok(Exit::Done)
+}
+
+/// A webhook that fails, with what waits for it.
+#[derive(serde::Serialize)]
+struct FailingWebhook {
+    webhook: String,
+    since: DateTime<Utc>,
+    failures: i64,
+    set_aside: bool,
+    /// When one that is set aside is tried again.
+    probe_at: Option<DateTime<Utc>>,
+    /// Changes of state that wait for it.
+    waiting: i64,
+}
+
+impl FailingWebhook {
+    fn text(&self, zone: Tz) -> String {
+        let Self { webhook, since, failures, waiting, .. } = self;
+        let local = |at: &DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
+        let mut text = format!(
+            "webhook {webhook} has failed since {} ({failures} times), {waiting} changes wait",
+            local(since)
+        );
+        if let Some(probe_at) = &self.probe_at {
+            text.push_str(&format!("; set aside, tried again from {}", local(probe_at)));
+        }
+        text
+    }
+}
+
+async fn failing(config: &Config, store: &Store) -> Result<Vec<FailingWebhook>, store::Error> {
+    let waiting: BTreeMap<String, i64> = store.waiting_announcements().await?.into_iter().collect();
+    let mut failing = store.failing_endpoints().await?;
+    failing.retain(|(name, _)| config.webhooks.iter().any(|webhook| webhook.name == *name));
+    let failing = failing.into_iter().map(|(webhook, failing)| FailingWebhook {
+        since: failing.since,
+        failures: failing.failures,
+        set_aside: failing.is_set_aside(),
+        probe_at: failing.is_set_aside().then_some(failing.probe_at),
+        waiting: waiting.get(&webhook).copied().unwrap_or_default(),
+        webhook,
+    });
+    Ok(failing.collect())
 }
 
 fn run_json(run: &RunRecord) -> serde_json::Value {

@@ -61,6 +61,9 @@ mod tests {
             let failing = failing(9, hours);
             (failing.probe_at - failing.last).num_minutes()
         };
-        assert_eq!([pause(0), pause(24), pause(72), pause(24 * 6), pause(24 * 60)], [60, 60, 180, 360, 360]);
+        assert_eq!(
+            [pause(0), pause(24), pause(72), pause(24 * 6), pause(24 * 60)],
+            [60, 60, 180, 360, 360]
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! One run: scan, plan, report; and what its parts share.
 
+mod announcing;
+mod aside;
 pub mod bearings;
 pub mod confirming;
 pub mod due;

@@ -16,6 +16,7 @@ use crate::domain::reason::Code;
 use crate::report::plan::{List, Plan, PromptEntry};
 use crate::report::pseudonym::Naming;
 
+use super::aside;
 use super::bearings::Bearings;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -217,11 +218,19 @@ impl Setting<'_> {
             self.block(Code::ChannelNotReady, text, finished);
         }
         let older = self.all_links();
+        let store = &step.workplace.store;
+        let mut probes = self.probes(store, work, random).await?;
         let mut works = work.reader::<Work>()?;
         let mut leased = 0;
         let stop = loop {
             let owner = new_id(self.clock, random);
             let workplace = step.workplace;
+            let mut aside = aside::set_aside(store).await?;
+            let probe = probes.pop();
+            if let Some(probe) = &probe {
+                aside.remove(&probe.channel);
+            }
+            let is_probe = probe.is_some();
             let prompting = Prompting {
                 store: &workplace.store,
                 config: self.config,
@@ -231,6 +240,8 @@ impl Setting<'_> {
                 composer: self.composer(&step.bearings, workplace, renderer, Some(owner)),
                 ways: &ways,
                 older: &older,
+                aside: &aside,
+                is_probe,
                 run: step.run_id,
                 owner,
                 fresh_until: step.looked_at + FRESH,
@@ -241,9 +252,15 @@ impl Setting<'_> {
             let mut enter = |work: &Work, composed: Option<&Composed>| {
                 self.enter(workplace, work, composed, plan)
             };
-            let (sent, so_far) = prompting.send(&mut works, leased, chance, &mut enter).await?;
+            let mut one = probe.map(Ok).into_iter();
+            let from: &mut (dyn Iterator<Item = io::Result<Work>> + Send) =
+                if is_probe { &mut one } else { &mut works };
+            let (sent, so_far) = prompting.send(from, leased, chance, &mut enter).await?;
             leased = so_far;
             finished.count(sent.totals);
+            if sent.stop.is_none() && is_probe {
+                continue;
+            }
             if sent.stop != Some(Stop::Stale) {
                 break sent.stop;
             }

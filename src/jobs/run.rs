@@ -191,6 +191,9 @@ impl Setting<'_> {
             finished.exit = finished.exit.and(unbuilt(&finished.plan));
         }
         if job.steps.contains(&Step::Prompt) {
+            if self.config.prompts.enabled && !is_first && !self.dry_run {
+                self.announce(workplace, &bearings, finished, random).await?;
+            }
             let tomorrow = self.tomorrow(workplace, &bearings, tally.connections).await?;
             if let Some(tomorrow) = &tomorrow {
                 tracing::info!(

@@ -81,7 +81,7 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn has_prompts(&self) -> Result<bool, Error> {
-        const SQL: &str = "SELECT count(*) FROM (SELECT 1 FROM prompts LIMIT 1) AS some";
+        const SQL: &str = "SELECT count(*) FROM (SELECT 1 FROM prompts LIMIT 1) AS found";
         let count: i64 = with_db!(self, db => sqlx::query_scalar(SQL).fetch_one(db).await)?;
         Ok(count > 0)
     }

@@ -34,11 +34,11 @@ use super::preflight::Preflight;
 use super::progress::Watcher;
 
 pub use compose::{Composed, Composer, Made};
+pub use parcel::Parcel;
 pub use verdict::Totals;
-pub use ways::{NoWay, Ways};
+pub use ways::{NoWay, Way, Ways};
 
 use outbox::{Item, LEASE, Outbox, Ready, lock};
-use parcel::Parcel;
 use verdict::unmade;
 
 /// Prompts leased at a time: some seconds' worth, so that a lease outlasts them.
@@ -80,6 +80,10 @@ pub struct Prompting<'a> {
     pub older: &'a [Links],
     pub run: Uuid,
     pub owner: Uuid,
+    /// Channels that are left alone because they have failed for days.
+    pub aside: &'a BTreeSet<String>,
+    /// It is only asked whether one of those is back.
+    pub is_probe: bool,
     /// Until when the facts may be gone by.
     pub fresh_until: DateTime<Utc>,
     /// Asks whether the links lead anywhere; `None` where nobody gets one.
@@ -110,7 +114,7 @@ impl Prompting<'_> {
         chance: StdRng,
         entries: &mut (dyn FnMut(&Work, Option<&Composed>) -> io::Result<()> + Send),
     ) -> Result<(Sent, u64), super::Failure> {
-        let closed = Mutex::new(self.ways.unusable.keys().cloned().collect());
+        let closed = Mutex::new(self.ways.unusable.keys().chain(self.aside).cloned().collect());
         let mut outbox = Outbox::new(
             self.store,
             self.clock,
@@ -120,6 +124,7 @@ impl Prompting<'_> {
             self.owner,
             chance,
         );
+        outbox.is_probe = self.is_probe;
         let stop = outbox.stop.clone();
         let day = self.clock.now().with_timezone(&self.config.campaign.zone).date_naive();
         let mut feed = Feed {
@@ -141,6 +146,9 @@ impl Prompting<'_> {
             stop = Some(Stop::Interrupted);
         }
         let now = self.clock.now();
+        for (channel, heard) in &outbox.heard {
+            heard.note(self.store, channel, now).await?;
+        }
         for channel in self.ways.all() {
             channel.close().await;
         }

@@ -19,7 +19,7 @@ use crate::store::prompts::{Advanced, Ended, Leased, Start};
 use crate::store::{self, Store};
 
 use super::parcel::Parcel;
-use super::verdict::{Breaker, Totals, Verdict, judge, released};
+use super::verdict::{Breaker, Heard, Totals, Verdict, judge, released};
 use super::ways::{Way, Ways};
 
 /// How long a prompt stays in a worker's hands without a sign of life: another takes over
@@ -60,6 +60,10 @@ pub(super) struct Outbox<'a> {
     pub closed: &'a Mutex<BTreeSet<String>>,
     /// Failures of each way itself, one after the other.
     down: BTreeMap<String, usize>,
+    /// What each way answered.
+    pub heard: BTreeMap<String, Heard>,
+    /// It is only asked whether a way is back: nothing is given up for that.
+    pub is_probe: bool,
     /// Recipients that refused a mail for good, with what was said.
     pub refused: Vec<(String, String)>,
     ready: VecDeque<Box<Ready>>,
@@ -95,6 +99,8 @@ impl<'a> Outbox<'a> {
             breaker: Breaker::default(),
             closed,
             down: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            is_probe: false,
             refused: Vec::new(),
             ready: VecDeque::new(),
             ended: Vec::new(),
@@ -307,7 +313,10 @@ impl<'a> Outbox<'a> {
         };
         let Some(Flying { leased, way }) = self.flying.remove(&prompt) else { return };
         let now = self.clock.now();
-        let attempts = leased.attempts + 1;
+        let attempts = match self.is_probe {
+            true => (leased.attempts + 1).min(way.schedule.attempts() - 1),
+            false => leased.attempts + 1,
+        };
         let Verdict { ended, channel_down, refused } =
             judge(&leased, attempts, outcome, &way, now, &mut self.chance);
         let why = ended.outcome.as_deref().unwrap_or_default();
@@ -331,6 +340,7 @@ impl<'a> Outbox<'a> {
             }
         }
         self.breaker.note(ended.state);
+        self.heard.entry(channel.clone()).or_default().hear(ended.state);
         if refused && leased.channel == "email" {
             self.refused.push((leased.recipient.clone(), why.to_owned()));
         }

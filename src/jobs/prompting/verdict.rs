@@ -7,6 +7,7 @@ use crate::delivery::outcome::Outcome;
 use crate::delivery::render::RenderError;
 use crate::domain::told::PromptState;
 use crate::store::prompts::{Ended, Leased};
+use crate::store::{self, Store};
 
 use super::ways::Way;
 
@@ -102,6 +103,40 @@ pub(super) fn unmade(leased: &Leased, error: &RenderError, now: DateTime<Utc>) -
             Ended { state: PromptState::Refused, ..released(leased, why, now) }
         }
         _ => released(leased, why, now + AFTER_MENDING),
+    }
+}
+
+/// How a way answered in a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Heard {
+    took_some: bool,
+    /// Failures since the last one that it took.
+    failures: usize,
+}
+
+impl Heard {
+    pub(super) fn hear(&mut self, state: PromptState) {
+        match state {
+            PromptState::Sent => *self = Self { took_some: true, failures: 0 },
+            _ => self.failures += 1,
+        }
+    }
+
+    /// Writes it down, for a webhook.
+    pub(super) async fn note(
+        self,
+        store: &Store,
+        channel: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), store::Error> {
+        let Some(webhook) = channel.strip_prefix("webhook:") else { return Ok(()) };
+        if self.took_some && store.endpoint_is_well(webhook, now).await?.is_some() {
+            tracing::info!(webhook, "the webhook takes messages again");
+        }
+        if self.failures > 0 {
+            store.endpoint_failed(webhook, self.failures, now).await?;
+        }
+        Ok(())
     }
 }
 

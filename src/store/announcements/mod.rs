@@ -5,6 +5,8 @@
 
 mod ledger;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -73,7 +75,7 @@ impl Store {
     /// The database cannot be used.
     pub async fn has_asked_webhooks(&self) -> Result<bool, Error> {
         const SQL: &str = "SELECT count(*) FROM (SELECT 1 FROM prompts \
-            WHERE channel LIKE 'webhook:%' AND sending_at IS NOT NULL LIMIT 1) AS some";
+            WHERE channel LIKE 'webhook:%' AND sending_at IS NOT NULL LIMIT 1) AS found";
         let count: i64 = with_db!(self, db => sqlx::query_scalar(SQL).fetch_one(db).await)?;
         Ok(count > 0)
     }
@@ -139,19 +141,19 @@ impl Store {
         let said: Vec<SaidRow> = with_db!(self, db => {
             sqlx::query_as(AssertSqlSafe(said)).bind(ids).fetch_all(db).await
         })?;
-        let mut words: Vec<Word> = asked.iter().filter_map(AskedRow::word).collect();
-        for said in said {
-            let key = ConnectionKey(said.connection_key);
-            let known = words
-                .iter_mut()
-                .find(|word| word.connection == key && word.webhook == said.webhook)
-                .filter(|word| said.made_at >= word.at);
-            if let Some(word) = known {
-                word.at = said.made_at;
-                word.what = Some(said.what);
+        let mut words: BTreeMap<(String, Uuid), Word> = asked
+            .iter()
+            .filter_map(AskedRow::word)
+            .map(|word| ((word.webhook.clone(), word.connection.0), word))
+            .collect();
+        for SaidRow { webhook, connection_key, what, made_at } in said {
+            let known = words.get_mut(&(webhook, connection_key));
+            if let Some(word) = known.filter(|word| made_at >= word.at) {
+                word.at = made_at;
+                word.what = Some(what);
             }
         }
-        Ok(words)
+        Ok(words.into_values().collect())
     }
 }
 

@@ -3,7 +3,9 @@
 
 use chrono::Days;
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
 use worker::clock::{Clock, SystemClock};
+use worker::store::{Database, Store};
 
 use super::http::{HttpServer, Reply, Request};
 use super::line::{Line, csv};
@@ -146,6 +148,23 @@ impl Sending {
         let said = self.run();
         assert_eq!(said.code, Some(code), "{said}");
         said.progress()
+    }
+
+    /// Runs a statement on its database, as time would or somebody else.
+    pub async fn database(&self, statement: &str) {
+        let store = match &self.pg {
+            Some(pg) => Database::parse(&pg.url()).expect("an address"),
+            None => Database::Sqlite(self.place.database()),
+        };
+        let store = store.open_existing().await.expect("the campaign's database");
+        let statement = AssertSqlSafe(statement.to_owned());
+        match &store {
+            Store::Sqlite(pool) => drop(sqlx::raw_sql(statement).execute(pool).await.expect("SQL")),
+            Store::Postgres(pool) => {
+                drop(sqlx::raw_sql(statement).execute(pool).await.expect("SQL"))
+            }
+        }
+        store.close().await;
     }
 
     /// To whom messages came in, in order of address.
