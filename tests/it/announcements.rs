@@ -117,7 +117,8 @@ async fn a_bad_row_and_missing_evidence_take_nothing_back() {
     sending.configure(&[&TO_PRODUCT[..], &wide].concat());
     let bad = line(1).with(Column::Flow, "never heard of");
     sending.show(&[bad, line(2).without(Column::Scopes), line(3)]);
-    sending.ran(0);
+    let ran = sending.ran(0);
+    assert_eq!((&ran["bad_rows"], &ran["unknown"]), (&1.into(), &1.into()));
     assert_eq!(changes(&sending), Vec::<String>::new());
 }
 

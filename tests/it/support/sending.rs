@@ -150,13 +150,31 @@ impl Sending {
         said.progress()
     }
 
-    /// Runs a statement on its database, as time would or somebody else.
-    pub async fn database(&self, statement: &str) {
-        let store = match &self.pg {
+    async fn store(&self) -> Store {
+        let database = match &self.pg {
             Some(pg) => Database::parse(&pg.url()).expect("an address"),
             None => Database::Sqlite(self.place.database()),
         };
-        let store = store.open_existing().await.expect("the campaign's database");
+        database.open_existing().await.expect("the campaign's database")
+    }
+
+    /// The texts that a query of one column gives, sorted.
+    pub async fn texts(&self, query: &str) -> Vec<String> {
+        let store = self.store().await;
+        let query = AssertSqlSafe(query.to_owned());
+        let mut texts: Vec<String> = match &store {
+            Store::Sqlite(pool) => sqlx::query_scalar(query).fetch_all(pool).await,
+            Store::Postgres(pool) => sqlx::query_scalar(query).fetch_all(pool).await,
+        }
+        .expect("SQL");
+        store.close().await;
+        texts.sort();
+        texts
+    }
+
+    /// Runs a statement on its database, as time would or somebody else.
+    pub async fn database(&self, statement: &str) {
+        let store = self.store().await;
         let statement = AssertSqlSafe(statement.to_owned());
         match &store {
             Store::Sqlite(pool) => drop(sqlx::raw_sql(statement).execute(pool).await.expect("SQL")),
