@@ -20,6 +20,7 @@ mod pauses;
 mod preflight;
 mod progress_event;
 mod read_only;
+mod rights;
 mod scan_bad_rows;
 mod scan_grants;
 mod scan_guard;
