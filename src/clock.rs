@@ -1,10 +1,16 @@
 //! The time, as a parameter: the one place that asks the operating system.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use std::future::Future;
+use std::pin::Pin;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 /// Tells the time, to the microsecond: the precision that both databases keep.
 pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
+
+    /// Waits. It can be dropped at any time.
+    fn sleep(&self, span: TimeDelta) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// The operating system's clock.
@@ -16,6 +22,11 @@ impl Clock for SystemClock {
     fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(6)
     }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where waiting is real")]
+    fn sleep(&self, span: TimeDelta) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(span.to_std().unwrap_or_default()))
+    }
 }
 
 /// A clock set by hand: `--at`, tests, simulation.
@@ -25,5 +36,10 @@ pub struct FixedClock(pub DateTime<Utc>);
 impl Clock for FixedClock {
     fn now(&self) -> DateTime<Utc> {
         self.0.trunc_subsecs(6)
+    }
+
+    /// Its time does not pass, so there is nothing to wait for.
+    fn sleep(&self, _: TimeDelta) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
     }
 }

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    worker::web::install();
     ExitCode::from(worker::cli::main(std::env::args_os()).code())
 }

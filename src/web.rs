@@ -1,6 +1,5 @@
 //! HTTP from here to others: one way to set a client up, and to read a little of an answer.
 
-use std::sync::Once;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -11,15 +10,20 @@ const MAX_ANSWER: usize = 8 * 1024;
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Makes ring the provider of every TLS connection that is not told otherwise: HTTP clients
+/// cannot be built before. Calling it again changes nothing.
+pub fn install() {
+    // An error says that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// A client that follows no redirect by itself and waits no longer than `patience` for a
 /// whole answer.
 ///
 /// # Errors
 /// The roots of trust of this machine cannot be read.
 pub fn client(patience: Duration) -> reqwest::Result<Client> {
-    static PROVIDER: Once = Once::new();
-    // An error means that somebody else has installed one: that one will do.
-    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    install();
     Client::builder()
         .user_agent(concat!("xero-connection-migration/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())

@@ -18,6 +18,10 @@ has_postgres || missing+=(postgresql)
 has_mariadb || missing+=(mariadb-server)
 # An independent reading of the rules that the tests compare with.
 command -v python3 >/dev/null || missing+=(python3)
+# A mail server that somebody else wrote, and a second language that receives webhooks.
+knows_aiosmtpd() { "$1" -c 'import aiosmtpd' 2>/dev/null; }
+knows_aiosmtpd /usr/bin/python3 || knows_aiosmtpd python3 || missing+=(python3-aiosmtpd)
+command -v node >/dev/null || missing+=(nodejs)
 # Some of the dependencies are written in C.
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 

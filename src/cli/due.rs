@@ -3,9 +3,9 @@
 use std::io::{self, BufWriter, Write};
 
 use crate::domain::decide::Rules;
+use crate::jobs::bearings::Bearings;
 use crate::jobs::due::{Due, due};
 use crate::jobs::exit::Exit;
-use crate::jobs::run::exemptions_in_force;
 use crate::report::plan_text::counted;
 use crate::report::pseudonym::Naming;
 
@@ -41,22 +41,15 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         Some(at) => moment("--at", at, config)?,
         None => context.now(),
     };
-    let exemptions = exemptions_in_force(&store, now).await?;
-    let rules = Rules {
-        campaign: &config.campaign,
-        prompts: &config.prompts,
-        removal: None,
-        exemptions: &exemptions,
-        founded_at: store.founded_at().await?.unwrap_or(now),
-        now,
-    };
+    let bearings = Bearings::take(&store, now).await?;
+    let rules = Rules { removal: None, ..bearings.rules(config) };
     let naming = match shows_addresses(arguments.show_addresses) {
         true => Naming::Addresses,
         false => Naming::Pseudonyms(&keys.pseudonym),
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut people: u64 = 0;
-    due(&store, &rules, naming, |due| {
+    due(&store, &rules, bearings.edition, naming, |due| {
         people += 1;
         print(due, arguments.format, &mut out)
     })

@@ -14,8 +14,8 @@ use crate::domain::grant::{ConnectionKey, GrantId, Readiness, Unsettled};
 use crate::domain::next::{Next, NextAction};
 use crate::domain::recipient::responsible;
 use crate::domain::scopes::{Scope, ScopeSet};
+use crate::jobs::bearings::Bearings;
 use crate::jobs::exit::Exit;
-use crate::jobs::run::exemptions_in_force;
 use crate::report::pseudonym::Naming;
 use crate::store::{ScopeSets, Store};
 
@@ -97,20 +97,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let (store, keys) = context.existing(config).await?;
     let sets = store.scope_sets().await?;
     let found = lookup(&store, &arguments.id, &sets).await?;
-    let exemptions = exemptions_in_force(&store, context.now()).await?;
-    let rules = Rules {
-        campaign: &config.campaign,
-        prompts: &config.prompts,
-        removal: config.removal.as_ref(),
-        exemptions: &exemptions,
-        founded_at: store.founded_at().await?.unwrap_or(context.now()),
-        now: context.now(),
-    };
+    let bearings = Bearings::take(&store, context.now()).await?;
+    let rules = bearings.rules(config);
     let naming = match shows_addresses(arguments.show_addresses) {
         true => Naming::Addresses,
         false => Naming::Pseudonyms(&keys.pseudonym),
     };
-    let explained = explain(&store, &sets, &rules, naming, found).await?;
+    let explained = explain(&store, &sets, &rules, bearings.edition, naming, found).await?;
     store.close().await;
     let mut out = io::stdout().lock();
     match arguments.format {
@@ -136,6 +129,7 @@ async fn explain(
     store: &Store,
     sets: &ScopeSets,
     rules: &Rules<'_>,
+    edition: i64,
     naming: Naming<'_>,
     found: Vec<Connection>,
 ) -> Result<Vec<Explained>, Trouble> {
@@ -164,6 +158,8 @@ async fn explain(
             together.entry(connection.facts.grant).or_default().push(connection);
         }
     }
+    let groups: Vec<Vec<Connection>> = together.values().cloned().collect();
+    let past = store.past(edition, &groups).await?;
     let mut explained = Vec::with_capacity(found.len());
     for connection in found {
         let grant = connection.facts.grant;
@@ -208,7 +204,7 @@ async fn explain(
                 })
                 .collect(),
             people: parties.iter().map(|party| naming.name(&party.recipient.key())).collect(),
-            next: rules.next(&connection, siblings, held, reason),
+            next: rules.next(&connection, siblings, held, reason, &past),
             history,
         });
     }

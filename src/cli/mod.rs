@@ -10,6 +10,7 @@ pub mod format;
 mod migrate;
 mod outcomes;
 mod pause;
+mod preview;
 mod run_once;
 pub mod scopes;
 mod settle;
@@ -58,6 +59,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Who is due for which stage now, for hosts that send with their own means
     Due(due::Arguments),
+    /// A message as it would be sent
+    Preview(preview::Arguments),
     /// Leave a connection, tenant, person, account or address alone for a while
     #[command(subcommand)]
     Exempt(exempt::Command),
@@ -117,6 +120,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Status(arguments) => status::run(&context, arguments).await,
             Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Due(arguments) => due::run(&context, arguments).await,
+            Command::Preview(arguments) => preview::run(&context, arguments).await,
             Command::Exempt(command) => exempt::run(&context, command).await,
             Command::Suppress(command) => suppress::run(&context, command).await,
             Command::Pause(arguments) => pause::pause(&context, arguments).await,

@@ -4,14 +4,12 @@ use std::io::{self, Write};
 
 use crate::domain::calendar::days_to_deadline;
 use crate::domain::decide::Rules;
-use crate::domain::recipient::Exemptions;
+use crate::jobs::bearings::Bearings;
 use crate::jobs::exit::Exit;
 use crate::jobs::planning::Planning;
 use crate::jobs::progress::Unwatched;
-use crate::jobs::run::exemptions_in_force;
 use crate::report::plan_text;
 use crate::report::progress::Progress;
-use crate::report::pseudonym::Naming;
 use crate::store::pauses::Pause;
 use crate::store::runs::RunRecord;
 
@@ -27,7 +25,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Trouble> {
     let configured = context.configured()?;
     let config = &configured.config;
-    let (store, keys) = context.existing(config).await?;
+    let (store, _) = context.existing(config).await?;
     let now = context.now();
     let last = store.last_complete_scan().await?;
     let runs = store.latest_runs(5).await?;
@@ -40,21 +38,14 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         let tally = store.tally().await?;
         progress.count(&tally);
         progress.bad_rows = u64::try_from(last.bad_rows).ok();
-        let exemptions: Exemptions = exemptions_in_force(&store, context.now()).await?;
+        let bearings = Bearings::take(&store, now).await?;
         let planning = Planning {
             store: &store,
-            rules: Rules {
-                campaign: &config.campaign,
-                prompts: &config.prompts,
-                removal: None,
-                exemptions: &exemptions,
-                founded_at: last.finished_at,
-                now,
-            },
+            rules: Rules { removal: None, ..bearings.rules(config) },
+            edition: bearings.edition,
             prompts: false,
             removals: false,
             present: tally.connections,
-            naming: Naming::Pseudonyms(&keys.pseudonym),
             watcher: &Unwatched,
             cancel: &tokio_util::sync::CancellationToken::new(),
         };
@@ -64,7 +55,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     store.close().await;
     let mut out = io::stdout().lock();
     let next = config.campaign.next_stage(now);
-    let due = config.campaign.due_stage(now);
+    let due = config.campaign.due_stages(now).first().copied();
     match arguments.format {
         Format::Json => {
             let mut standing = progress.fields();

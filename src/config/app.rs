@@ -7,7 +7,8 @@ use super::problem::Wrong;
 use super::secret::SecretRef;
 use super::table::Table;
 use super::value::{FromToml, Value};
-use super::web::{LinkAddress, Redirect};
+use super::web::Redirect;
+use crate::domain::consent::LinkAddress;
 use crate::domain::row::Flow;
 
 #[derive(Clone, Debug)]

@@ -77,14 +77,11 @@ fn unknown_webhook(name: &str, webhooks: &[Webhook]) -> Option<Wrong> {
 impl FromToml for Channel {
     fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
         let text = value.text()?;
-        match (text, text.strip_prefix("webhook:")) {
-            ("email", _) => Ok(Self::Email),
-            ("file", _) => Ok(Self::File),
-            (_, Some(name)) if !name.trim().is_empty() => Ok(Self::Webhook(name.to_owned())),
-            _ => Err(Wrong::new(
+        Self::parse(text).ok_or_else(|| {
+            Wrong::new(
                 format!("{} is \"{text}\", which is no channel", value.label()),
                 "write \"email\", \"file\", or \"webhook:\" with the name of a [[webhooks]] table",
-            )),
-        }
+            )
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! `[email]`: how mail is sent, and from whom.
 
+use std::path::PathBuf;
+
 use url::Url;
 
 use super::problem::Wrong;
@@ -8,15 +10,24 @@ use super::table::Table;
 use super::value::{FromToml, Value};
 use super::web::SafeUrl;
 use crate::domain::address::Address;
+use crate::domain::request_body::RequestBody;
 
 /// Slow enough for any mail server.
 const DEFAULT_PER_MINUTE: u32 = 60;
+
+/// Messages in flight at a time that any provider bears.
+const DEFAULT_CONNECTIONS: u32 = 4;
+
+/// Where most providers put a message's id into their answer.
+const DEFAULT_ID_FIELD: &str = "id";
 
 #[derive(Clone, Debug)]
 pub struct Email {
     pub transport: Transport,
     pub from: Mailbox,
     pub max_per_minute: u32,
+    /// Messages in flight at a time.
+    pub connections: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -32,6 +43,8 @@ pub struct Smtp {
     pub port: u16,
     pub tls: Tls,
     pub login: Option<Login>,
+    /// A PEM file of certificates to trust beside the system's.
+    pub roots: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,6 +59,9 @@ pub struct HttpMail {
     pub url: Url,
     /// Sent as a bearer token.
     pub token: Option<SecretRef>,
+    pub body: RequestBody,
+    /// Where the provider's id of a message is in its answer.
+    pub id_field: String,
 }
 
 /// How a mail connection is encrypted.
@@ -89,6 +105,7 @@ impl Email {
         let http = http(&table, kind == Some(Kind::Http));
         let from = table.require("from", "\"Acme Books <support@books.example>\"");
         let max_per_minute = table.get("max_per_minute").unwrap_or(DEFAULT_PER_MINUTE);
+        let connections = table.get("connections").map_or(DEFAULT_CONNECTIONS, |Connections(n)| n);
         if let Some(kind) = kind {
             refuse_keys_of_the_other(&table, kind);
         }
@@ -97,7 +114,7 @@ impl Email {
             Kind::Smtp => Transport::Smtp(smtp?),
             Kind::Http => Transport::Http(http?),
         };
-        Some(Self { transport, from: from?, max_per_minute })
+        Some(Self { transport, from: from?, max_per_minute, connections })
     }
 }
 
@@ -110,19 +127,22 @@ fn smtp(table: &Table<'_>, chosen: bool) -> Option<Smtp> {
     table.need(chosen && table.has("password"), "username", "\"…\"");
     table.need(chosen && table.has("username"), "password", "{ env = \"SMTP_PASSWORD\" }");
     let login = username.zip(password).map(|(username, password)| Login { username, password });
-    Some(Smtp { host: host?, port, tls, login })
+    let roots = table.get::<String>("roots").map(|path| table.reading().resolve(&path));
+    Some(Smtp { host: host?, port, tls, login, roots })
 }
 
 fn http(table: &Table<'_>, chosen: bool) -> Option<HttpMail> {
     let url = table.knob(chosen, "url", "\"https://mail.example/v1/send\"");
     let token = table.get("token");
-    url.map(|SafeUrl(url)| HttpMail { url, token })
+    let body = table.get("body").unwrap_or_default();
+    let id_field = table.get("id_field").unwrap_or_else(|| DEFAULT_ID_FIELD.to_owned());
+    url.map(|SafeUrl(url)| HttpMail { url, token, body, id_field })
 }
 
 fn refuse_keys_of_the_other(table: &Table<'_>, kind: Kind) {
     let (keys, other): (&[&'static str], _) = match kind {
-        Kind::Smtp => (&["url", "token"], "http"),
-        Kind::Http => (&["host", "port", "tls", "username", "password"], "smtp"),
+        Kind::Smtp => (&["url", "token", "body", "id_field"], "http"),
+        Kind::Http => (&["host", "port", "tls", "username", "password", "roots"], "smtp"),
     };
     for key in keys {
         let message = format!("`{key}` goes with `kind = \"{other}\"` only");
@@ -143,6 +163,21 @@ impl FromToml for Tls {
             ("implicit", Self::Implicit),
             ("none", Self::None),
         ])
+    }
+}
+
+impl FromToml for RequestBody {
+    fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
+        Self::parse(value.text()?)
+            .map_err(|error| Wrong::new(format!("{}: {error}", value.label()), error.remedy()))
+    }
+}
+
+struct Connections(u32);
+
+impl FromToml for Connections {
+    fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
+        value.whole(1..=64).map(Self)
     }
 }
 

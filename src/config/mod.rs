@@ -10,10 +10,12 @@ mod channels;
 mod database;
 mod database_url;
 mod email;
+mod file;
 mod http;
 mod inventory;
 mod jobs;
 mod link;
+mod messages;
 mod nearest;
 mod problem;
 mod prompts;
@@ -41,14 +43,15 @@ pub use app::App;
 pub use database::{Database, Migrate};
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
 pub use email::{Email, HttpMail, Login, Mailbox, Smtp, Tls, Transport};
+pub use file::MailFolder;
 pub use http::Http;
 pub use inventory::{COLUMNS, Inventory, InventoryUrl, InventoryUrlError, Source};
 pub use jobs::{Job, Step};
 pub use link::Link;
+pub use messages::Messages;
 pub use problem::{ConfigErrors, Problem};
 pub use retention::Retention;
 pub use secret::{SecretError, SecretRef};
-pub use web::LinkAddress;
 pub use webhooks::Webhook;
 pub use xero::Xero;
 
@@ -68,7 +71,9 @@ pub struct Config {
     pub campaign: Campaign,
     pub prompts: PromptPolicy,
     pub link: Link,
+    pub messages: Messages,
     pub email: Option<Email>,
+    pub file: MailFolder,
     pub webhooks: Vec<Webhook>,
     pub removal: Option<RemovalPolicy>,
     pub xero: Xero,
@@ -135,7 +140,9 @@ impl Config {
         let inventory = inventory::read(root);
         let prompts = prompts::read(root);
         let link = Link::read(root);
+        let messages = Messages::read(root);
         let email = Email::read(root);
+        let file = MailFolder::read(root);
         let webhooks = Webhook::read_all(root);
         let means = channels::Means {
             webhooks: webhooks.as_deref(),
@@ -158,7 +165,9 @@ impl Config {
             campaign: campaign?,
             prompts,
             link,
+            messages,
             email,
+            file,
             webhooks: webhooks?,
             removal,
             xero: xero?,

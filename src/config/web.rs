@@ -4,6 +4,7 @@ use url::{Host, Url};
 
 use super::problem::Wrong;
 use super::value::{FromToml, Value};
+use crate::domain::consent::LinkAddress;
 
 /// An address that may be sent something confidential: `https`, or `http` to this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,33 +31,19 @@ impl FromToml for Redirect {
     }
 }
 
-/// The address behind every link, with a place for the link's token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkAddress(String);
-
-impl LinkAddress {
-    const PLACE: &str = "{token}";
-
-    /// The address for one token, whose characters need no escaping in an address.
-    #[must_use]
-    pub fn with_token(&self, token: &str) -> String {
-        self.0.replace(Self::PLACE, token)
-    }
-}
-
 impl FromToml for LinkAddress {
     fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
         let text = value.text()?;
-        if !text.contains(Self::PLACE) {
+        let Some(address) = Self::new(text) else {
             let mark = if text.contains('?') { '&' } else { '?' };
             return Err(Wrong::new(
                 format!("{} has no place for the link's token", value.label()),
                 value.write(&format!("\"{text}{mark}token={{token}}\"")),
             ));
-        }
+        };
         let filled = web(&value, &text.replace(Self::PLACE, "token"))?;
         safe(&value, &filled)?;
-        Ok(Self(text.to_owned()))
+        Ok(address)
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Webhook {
     pub secrets: Vec<SecretRef>,
     /// Whoever it is accepted for counts as told.
     pub counts_as_notice: bool,
+    /// It may be on this machine or in a private network.
+    pub private: bool,
 }
 
 impl Webhook {
@@ -40,6 +42,7 @@ impl Webhook {
         table.need(true, "secrets", EXAMPLE);
         let secrets = table.list("secrets");
         let counts_as_notice = table.get("counts_as_notice").unwrap_or(false);
+        let private = table.get("private");
         if let Some(value) = table.value("secrets")
             && value.len() == Some(0)
         {
@@ -58,8 +61,10 @@ impl Webhook {
             );
         }
         let SafeUrl(url) = url?;
+        // `http` is read for this machine only: whoever writes it means it.
+        let private = private.unwrap_or(url.scheme() == "http");
         let secrets = secrets?.into_iter().map(toml::Spanned::into_inner).collect();
-        Some(Self { name: name.into_inner(), url, secrets, counts_as_notice })
+        Some(Self { name: name.into_inner(), url, secrets, counts_as_notice, private })
     }
 }
 

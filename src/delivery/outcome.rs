@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// By what has to be done next, not by what went wrong.
+/// By what has to be done next, not by what went wrong. No text in it names a person: the
+/// addresses in what other servers say are masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The other side took it; `reference` is its own name for it.
@@ -19,4 +20,22 @@ pub enum Outcome {
     },
     /// It may or may not have been delivered.
     Unknown { why: String },
+}
+
+impl Outcome {
+    pub(super) fn refused(why: impl Into<String>) -> Self {
+        Self::Refused { why: why.into() }
+    }
+
+    pub(super) fn deferred(why: impl Into<String>) -> Self {
+        Self::Deferred { why: why.into(), retry_after: None, channel_down: false }
+    }
+
+    pub(super) fn down(why: impl Into<String>) -> Self {
+        Self::Deferred { why: why.into(), retry_after: None, channel_down: true }
+    }
+
+    pub(super) fn unknown(why: impl Into<String>) -> Self {
+        Self::Unknown { why: why.into() }
+    }
 }

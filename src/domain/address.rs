@@ -26,6 +26,15 @@ impl Address {
         &self.given
     }
 
+    /// As it goes over the wire: the local part as written, whose case some servers mind,
+    /// the domain in the one spelling that every server knows.
+    #[must_use]
+    pub fn with_ascii_domain(&self) -> String {
+        let local = self.given.rsplit_once('@').map_or("", |(local, _)| local);
+        let domain = self.key.rsplit_once('@').map_or("", |(_, domain)| domain);
+        format!("{local}@{domain}")
+    }
+
     /// The one spelling of the recipient.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -72,6 +81,8 @@ mod tests {
         assert_eq!(one, two);
         let unicode: Address = "jo@bücher.example".parse().unwrap();
         assert_eq!(unicode.key(), "jo@xn--bcher-kva.example");
+        let mixed: Address = "Jö.Smith@Bücher.example".parse().unwrap();
+        assert_eq!(mixed.with_ascii_domain(), "Jö.Smith@xn--bcher-kva.example");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Caps: the second pure step, over all candidates, most urgent first.
 
+use std::collections::BTreeMap;
+
 use super::campaign::{PromptPolicy, RemovalPolicy};
 use super::reason::{Code, Reason};
 
@@ -27,12 +29,17 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// For prompts of one stage in this run.
-    #[must_use]
-    pub fn of_prompts(policy: &PromptPolicy, used: Used) -> Self {
+    /// For prompts of all stages in this run, of which `in_run` are spent.
+    fn of_prompts(policy: &PromptPolicy, in_run: u64, today: u64) -> Self {
         let mut budget = Self::default();
-        budget.cap(Code::MaxPerRun, policy.max_per_run.map(u64::from), 0);
-        budget.cap(Code::MaxPerDay, policy.max_per_day.map(u64::from), used.today);
+        budget.cap(Code::MaxPerRun, policy.max_per_run.map(u64::from), in_run);
+        budget.cap(Code::MaxPerDay, policy.max_per_day.map(u64::from), today);
+        budget
+    }
+
+    /// For prompts of one stage.
+    fn of_stage(policy: &PromptPolicy, used: Used) -> Self {
+        let mut budget = Self::default();
         budget.cap(Code::Ramp, step(&policy.ramp, used.days), used.today);
         budget
     }
@@ -60,18 +67,64 @@ impl Budget {
     /// # Errors
     /// With the reasons; nothing is taken then.
     pub fn take(&mut self) -> Result<(), Vec<Reason>> {
-        let spent: Vec<Reason> = self
-            .caps
-            .iter()
-            .filter(|cap| cap.left == 0)
-            .map(|cap| cap.code.because(format!("{} ({})", cap.code.text(), cap.limit)))
-            .collect();
+        let spent = self.spent();
         if !spent.is_empty() {
             return Err(spent);
         }
+        self.spend();
+        Ok(())
+    }
+
+    fn spent(&self) -> Vec<Reason> {
+        self.caps
+            .iter()
+            .filter(|cap| cap.left == 0)
+            .map(|cap| cap.code.because(format!("{} ({})", cap.code.text(), cap.limit)))
+            .collect()
+    }
+
+    fn spend(&mut self) {
         for cap in &mut self.caps {
-            cap.left -= 1;
+            cap.left = cap.left.saturating_sub(1);
         }
+    }
+}
+
+/// The caps of prompts: those that all stages share, and each stage's ramp.
+#[derive(Clone, Debug)]
+pub struct PromptBudget<'a> {
+    policy: &'a PromptPolicy,
+    shared: Budget,
+    stages: BTreeMap<String, Budget>,
+}
+
+impl<'a> PromptBudget<'a> {
+    /// `in_run` and `today` are what is spent already, of all stages.
+    #[must_use]
+    pub fn new(policy: &'a PromptPolicy, in_run: u64, today: u64) -> Self {
+        let shared = Budget::of_prompts(policy, in_run, today);
+        Self { policy, shared, stages: BTreeMap::new() }
+    }
+
+    /// Takes one prompt of a stage, of which `used` is spent when it is asked for the first
+    /// time; its recipient had `mails` messages today, if it goes by mail.
+    ///
+    /// # Errors
+    /// With every reason; nothing is taken then.
+    pub fn take(&mut self, stage: &str, used: Used, mails: Option<u64>) -> Result<(), Vec<Reason>> {
+        let policy = self.policy;
+        let own =
+            self.stages.entry(stage.to_owned()).or_insert_with(|| Budget::of_stage(policy, used));
+        let mut spent = self.shared.spent();
+        spent.extend(own.spent());
+        if mails.is_some_and(|mails| mails >= u64::from(policy.max_per_address_per_day)) {
+            spent.push(Code::MaxPerAddressPerDay.into());
+        }
+        if !spent.is_empty() {
+            return Err(spent);
+        }
+        self.shared.spend();
+        own.spend();
         Ok(())
     }
 }
@@ -105,10 +158,11 @@ mod tests {
         }
     }
 
-    fn taken(mut budget: Budget) -> (u32, Vec<Code>) {
+    fn taken(policy: &PromptPolicy, used: Used) -> (u32, Vec<Code>) {
+        let mut budget = PromptBudget::new(policy, 0, used.today);
         let mut count = 0;
         loop {
-            match budget.take() {
+            match budget.take("invitation", used, None) {
                 Ok(()) => count += 1,
                 Err(reasons) => return (count, reasons.iter().map(|reason| reason.code).collect()),
             }
@@ -118,26 +172,42 @@ mod tests {
     #[test]
     fn a_cap_lets_through_exactly_its_number_and_zero_means_none() {
         for cap in [0, 1, 9] {
-            let budget = Budget::of_prompts(&policy(cap, &[]), Used::default());
-            assert_eq!(taken(budget), (cap, vec![Code::MaxPerRun]));
+            assert_eq!(taken(&policy(cap, &[]), Used::default()), (cap, vec![Code::MaxPerRun]));
         }
     }
 
     #[test]
     fn every_cap_that_is_used_up_is_named() {
-        let budget = Budget::of_prompts(&policy(10, &[10]), Used::default());
-        assert_eq!(taken(budget), (10, vec![Code::MaxPerRun, Code::MaxPerDay, Code::Ramp]));
+        let spent = taken(&policy(10, &[10]), Used::default());
+        assert_eq!(spent, (10, vec![Code::MaxPerRun, Code::MaxPerDay, Code::Ramp]));
     }
 
     #[test]
     fn what_was_used_today_counts_and_a_ramp_ends() {
         let used = Used { today: 4, days: 1 };
-        assert_eq!(taken(Budget::of_prompts(&policy(99, &[2, 5]), used)), (1, vec![Code::Ramp]));
+        assert_eq!(taken(&policy(99, &[2, 5]), used), (1, vec![Code::Ramp]));
         let later = Used { today: 4, days: 2 };
+        assert_eq!(taken(&policy(99, &[2, 5]), later), (6, vec![Code::MaxPerDay]));
+    }
+
+    #[test]
+    fn each_stage_has_a_ramp_of_its_own_and_all_share_the_rest() {
+        let policy = policy(3, &[2]);
+        let mut budget = PromptBudget::new(&policy, 0, 0);
+        let mut take = |stage| budget.take(stage, Used::default(), None).is_ok();
         assert_eq!(
-            taken(Budget::of_prompts(&policy(99, &[2, 5]), later)),
-            (6, vec![Code::MaxPerDay])
+            ["one", "one", "one", "two", "two"].map(&mut take),
+            [true, true, false, true, false]
         );
+    }
+
+    #[test]
+    fn an_address_that_has_had_its_share_takes_nothing_from_the_others() {
+        let policy = PromptPolicy { max_per_address_per_day: 1, ..policy(1, &[]) };
+        let mut budget = PromptBudget::new(&policy, 0, 0);
+        let reasons = budget.take("one", Used::default(), Some(1)).unwrap_err();
+        assert_eq!(reasons[0].code, Code::MaxPerAddressPerDay);
+        assert!(budget.take("one", Used::default(), Some(0)).is_ok());
     }
 
     #[test]

@@ -80,20 +80,24 @@ impl Campaign {
         self.day_from_deadline(stage.day.offset())
     }
 
-    /// The stage that is due at `now` for somebody whom no stage has reached yet: the last
-    /// that has opened. A missed one collapses into it, but the final notice gives way to
-    /// no other before the deadline, since a removal depends on it.
+    /// The stages that are due at `now`: the last that has opened, since a missed one
+    /// collapses into it; and before the deadline in front of it the final notice, since a
+    /// removal depends on it, for whomever it has not reached.
     #[must_use]
-    pub fn due_stage(&self, now: DateTime<Utc>) -> Option<&Stage> {
-        let current = self.stages.iter().rfind(|stage| self.opens(stage) <= now)?;
-        let missed_final =
-            || self.stages.iter().find(|stage| stage.is_final && self.opens(stage) <= now);
-        if now < self.deadline {
-            Some(missed_final().unwrap_or(current))
-        } else {
+    pub fn due_stages(&self, now: DateTime<Utc>) -> Vec<&Stage> {
+        let Some(current) = self.stages.iter().rfind(|stage| self.opens(stage) <= now) else {
+            return Vec::new();
+        };
+        if now >= self.deadline {
             // Nothing is left to announce: only what is meant for afterwards still goes out.
-            (current.day.offset() >= 0).then_some(current)
+            return if current.day.offset() >= 0 { vec![current] } else { Vec::new() };
         }
+        let missed = self.stages.iter().find(|stage| stage.is_final && self.opens(stage) <= now);
+        let mut stages: Vec<&Stage> = missed.into_iter().collect();
+        if missed != Some(current) {
+            stages.push(current);
+        }
+        stages
     }
 
     /// The next stage to open after `now`.
@@ -193,7 +197,7 @@ mod tests {
     }
 
     fn due(campaign: &Campaign, now: &str) -> Option<String> {
-        campaign.due_stage(at(now)).map(|stage| stage.name.clone())
+        campaign.due_stages(at(now)).first().map(|stage| stage.name.clone())
     }
 
     #[test]

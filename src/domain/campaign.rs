@@ -62,6 +62,19 @@ pub enum Channel {
     Webhook(String),
 }
 
+impl Channel {
+    /// Reads what [`Display`](std::fmt::Display) writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match (text, text.strip_prefix("webhook:")) {
+            ("email", _) => Some(Self::Email),
+            ("file", _) => Some(Self::File),
+            (_, Some(name)) if !name.trim().is_empty() => Some(Self::Webhook(name.to_owned())),
+            _ => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -63,6 +63,10 @@ pub struct DigestConnection {
     pub account: Option<String>,
     /// Scope names in order, one space between them.
     pub missing: String,
+    /// What it is told for: a notice is void once another scope is required …
+    pub required: String,
+    /// … or Xero's date of the connection is another.
+    pub connected_at: Option<DateTime<Utc>>,
 }
 
 impl Digest {

@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::connection::{Connection, Presence};
-use super::decide::{Action, Rules, Told};
+use super::decide::{Action, Rules};
 use super::grant::{Readiness, Unsettled};
 use super::reason::{Code, Reason};
 use super::recipient::responsible;
 use super::scopes::ScopeSet;
+use super::told::History;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +43,7 @@ impl Rules<'_> {
         connections: &[Connection],
         held: ScopeSet,
         unsettled: Option<Unsettled>,
+        past: &impl History,
     ) -> Next {
         if connection.presence == Presence::Gone {
             return Next::nothing(vec![Code::Gone.into()]);
@@ -59,7 +61,7 @@ impl Rules<'_> {
             }
             Readiness::Awaiting => {}
         }
-        let decision = self.decide(connections, held, |_| Told::default());
+        let decision = self.decide(connections, held, past);
         let own = |action| {
             decision
                 .held_back
@@ -116,7 +118,8 @@ impl Rules<'_> {
     }
 
     fn ahead(&self, connection: &Connection) -> Next {
-        let joined_later = self.campaign.due_stage(self.now).is_some();
+        let joined_later = !self.campaign.due_stages(self.now).is_empty()
+            && self.due_stages(connection).is_empty();
         let Some(stage) = self.campaign.next_stage(self.now) else {
             return Next::nothing(vec![Code::NothingLeft.into()]);
         };

@@ -34,6 +34,12 @@ codes! {
     FirstScan = "first_scan", "no earlier complete scan in this database: this run only scans and reports";
     ScanStopped = "scan_stopped", "the guard stopped the scan: nothing is decided on it";
     InventoryNotLive = "inventory_not_live", "removals need an inventory of kind sql or table; a file may be stale";
+    NoLinkSecret = "no_link_secret", "the links cannot be signed: [link] secrets is not to be had";
+    NoReconnectUrl = "no_reconnect_url", "there is nowhere for a link to lead: [app] reconnect_url is not written";
+    ChannelNotReady = "channel_not_ready", "a channel of the stage cannot be used";
+    TemplateFails = "template_fails", "a template cannot be used";
+    ReconnectDown = "reconnect_down", "the host's reconnect address does not answer";
+    Breaker = "breaker", "too many attempts failed";
     NotBuilt = "not_built", "this version of the worker plans the step but cannot carry it out";
     NoApproval = "no_approval", "removals need an approved plan";
     DeadlinePassed = "deadline_passed", "the deadline has passed: nothing is removed any more";
@@ -56,6 +62,12 @@ codes! {
     NoFinalNotice = "no_final_notice", "not everyone responsible was told the final notice";
     NoPromise = "no_promise", "nobody was told a removal date";
     PerPerson = "per_person", "another connection of the same person goes first";
+    Suppressed = "suppressed", "the address is on the list of those never written to";
+    Refused = "refused", "the message was refused for good";
+    Bounced = "bounced", "the message came back";
+    OutcomeUnknown = "outcome_unknown", "nobody knows whether the message arrived: worker settle says";
+    InFlight = "in_flight", "another worker is sending it";
+    RetryLater = "retry_later", "it was refused for now and waits for its next try";
     // Of the moment.
     Holiday = "holiday", "a holiday";
     NotAWorkingDay = "not_a_working_day", "no working day";

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::connection::Connection;
-use crate::domain::decide::{PromptLine, Rules, Told};
+use crate::domain::decide::{PromptLine, Rules};
 use crate::domain::grant::GrantId;
 use crate::domain::scopes::{Scope, ScopeSet};
 use crate::report::pseudonym::Naming;
@@ -77,6 +77,7 @@ fn names(scopes: ScopeSet) -> Vec<&'static str> {
 pub async fn due(
     store: &Store,
     rules: &Rules<'_>,
+    edition: i64,
     naming: Naming<'_>,
     mut each: impl FnMut(&Due<'_>) -> io::Result<()>,
 ) -> Result<(), Failure> {
@@ -93,10 +94,11 @@ pub async fn due(
             let grants: Vec<GrantId> =
                 page.iter().filter_map(|grant| Some(grant.first()?.facts.grant)).collect();
             let settled = store.settled_scopes(&grants, &sets).await?;
+            let past = store.past(edition, &page).await?;
             for connections in page {
                 let Some(first) = connections.first() else { continue };
                 let held = settled.get(&first.facts.grant).copied().unwrap_or_default();
-                let decision = rules.decide(&connections, held, |_| Told::default());
+                let decision = rules.decide(&connections, held, &past);
                 for line in &decision.prompts {
                     add(line, &connections, rules, &mut lines, &mut buffer)?;
                 }

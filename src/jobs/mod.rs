@@ -1,15 +1,21 @@
 //! One run: scan, plan, report; and what its parts share.
 
+pub mod bearings;
 pub mod confirming;
 pub mod due;
 pub mod exit;
 mod failure;
+pub mod messages;
 pub mod outcomes;
 pub mod planning;
 pub mod preflight;
 pub mod progress;
+mod prompt_gates;
+mod prompt_step;
+pub mod prompting;
 pub mod run;
 pub mod scan;
+pub mod shown;
 pub mod sorter;
 pub mod workplace;
 

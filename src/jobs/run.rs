@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -13,20 +12,20 @@ use crate::clock::Clock;
 use crate::config::{Config, Job, Source, Step};
 use crate::domain::calendar::days_to_deadline;
 use crate::domain::campaign::Approval;
-use crate::domain::decide::Rules;
 use crate::domain::reason::Code;
-use crate::domain::recipient::Exemptions;
 use crate::inventory;
 use crate::report::plan::{BlockedBy, Plan};
 use crate::report::progress::Progress;
-use crate::report::pseudonym::Naming;
 use crate::store;
 use crate::telemetry;
 
+use super::bearings::Bearings;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::planning::{Planned, Planning};
 use super::progress::Watcher;
+use super::prompt_step::PromptStep;
+use super::prompting::Totals;
 use super::scan::{self, Scan};
 use super::workplace::Workplace;
 
@@ -49,6 +48,23 @@ pub struct Finished {
     pub progress: Progress,
     pub plan: Plan,
     pub exit: Exit,
+}
+
+impl Finished {
+    /// Adds what became of prompts.
+    pub(super) fn count(&mut self, totals: Totals) {
+        let progress = &mut self.progress;
+        let add = |field: &mut Option<u64>, more: usize| {
+            *field = Some(field.unwrap_or_default() + more as u64);
+        };
+        add(&mut progress.prompts_sent, totals.sent);
+        add(&mut progress.prompts_unknown, totals.unknown);
+        add(&mut progress.failures, totals.failures);
+        add(&mut progress.held_back, totals.held_back);
+        if totals.unknown + totals.failures > 0 {
+            self.exit = self.exit.and(Exit::EffectFailed);
+        }
+    }
 }
 
 /// How often a scan starts over because another worker completed one meanwhile.
@@ -74,8 +90,7 @@ impl Setting<'_> {
         let run_id = new_id(self.clock, random);
         let span = tracing::info_span!("run", run_id = %run_id, job = job.name);
         let mut finished = self.begun(job, run_id);
-        let scan_id = new_id(self.clock, random);
-        let body = self.body(job, workplace, run_id, scan_id, &mut finished);
+        let body = self.body(job, workplace, run_id, &mut finished, random);
         if let Err(failure) = tracing::Instrument::instrument(body, span.clone()).await {
             span.in_scope(|| complain(&failure));
             finished.exit = finished.exit.and(failure.exit());
@@ -83,9 +98,9 @@ impl Setting<'_> {
         }
         self.watcher.done();
         let progress = &mut finished.progress;
-        progress.prompts_planned = Some(finished.plan.prompts.len());
         progress.removals_planned = Some(finished.plan.removals.len());
-        progress.held_back = Some(finished.plan.held_back.len());
+        let held_back = finished.plan.held_back.len();
+        progress.held_back = progress.held_back.map(|late| late + held_back);
         progress.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if !self.dry_run {
             let line = serde_json::to_string(&finished.progress).unwrap_or_default();
@@ -135,17 +150,19 @@ impl Setting<'_> {
         job: &Job,
         workplace: &Workplace,
         run_id: Uuid,
-        scan_id: Uuid,
         finished: &mut Finished,
+        random: &mut (dyn Rng + Send),
     ) -> Result<(), Failure> {
         let store = &workplace.store;
         if !self.dry_run {
             store.start_run(run_id, &job.name, self.clock.now()).await?;
         }
+        store.edition(self.config.campaign.deadline, self.clock.now()).await?;
+        let begun_at = self.clock.now();
+        let scan_id = new_id(self.clock, random);
         let is_first = store.last_complete_scan().await?.is_none();
-        if job.steps.contains(&Step::Scan)
-            && !self.scan(workplace, run_id, scan_id, finished).await?
-        {
+        let scans = job.steps.contains(&Step::Scan);
+        if scans && !self.scan(workplace, run_id, scan_id, finished).await? {
             return Ok(());
         }
         let Some(last) = store.last_complete_scan().await? else {
@@ -158,7 +175,8 @@ impl Setting<'_> {
             finished.progress.bad_rows = u64::try_from(last.bad_rows).ok();
         }
         let blocked_by = self.gates(job, is_first);
-        let planned = self.plan(&job.steps, workplace, tally.connections).await?;
+        let bearings = Bearings::take(store, self.clock.now()).await?;
+        let planned = self.plan(&job.steps, workplace, &bearings, tally.connections).await?;
         finished.progress.exempt = Some(planned.exempt);
         finished.plan = Plan { blocked_by, ..planned.plan };
         for gate in &finished.plan.blocked_by {
@@ -172,11 +190,16 @@ impl Setting<'_> {
         if !self.dry_run {
             finished.exit = finished.exit.and(unbuilt(&finished.plan));
         }
+        if job.steps.contains(&Step::Prompt) {
+            let looked_at = if scans { begun_at } else { last.finished_at };
+            let step = PromptStep { workplace, bearings, run_id, looked_at };
+            self.prompt(step, planned.work, finished, random).await?;
+        }
         Ok(())
     }
 
     /// Scans; tells whether what was read is in force.
-    async fn scan(
+    pub(super) async fn scan(
         &self,
         workplace: &Workplace,
         run_id: Uuid,
@@ -261,35 +284,25 @@ impl Setting<'_> {
         let Ok(tally) = workplace.store.tally().await else { return };
         progress.count(&tally);
         progress.bad_rows = progress.bad_rows.or(u64::try_from(last.bad_rows).ok());
-        progress.exempt =
-            self.plan(&[], workplace, tally.connections).await.ok().map(|planned| planned.exempt);
+        let Ok(bearings) = Bearings::take(&workplace.store, self.clock.now()).await else { return };
+        let planned = self.plan(&[], workplace, &bearings, tally.connections).await;
+        progress.exempt = planned.ok().map(|planned| planned.exempt);
     }
 
     async fn plan(
         &self,
         steps: &[Step],
         workplace: &Workplace,
+        bearings: &Bearings,
         present: u64,
     ) -> Result<Planned, Failure> {
-        let exemptions = exemptions_in_force(&workplace.store, self.clock.now()).await?;
-        let now = self.clock.now();
         let planning = Planning {
             store: &workplace.store,
-            rules: Rules {
-                campaign: &self.config.campaign,
-                prompts: &self.config.prompts,
-                removal: self.config.removal.as_ref(),
-                exemptions: &exemptions,
-                founded_at: workplace.store.founded_at().await?.unwrap_or(now),
-                now,
-            },
+            rules: bearings.rules(self.config),
+            edition: bearings.edition,
             prompts: steps.contains(&Step::Prompt),
             removals: steps.contains(&Step::Remove),
             present,
-            naming: match self.show_addresses {
-                true => Naming::Addresses,
-                false => Naming::Pseudonyms(&workplace.keys.pseudonym),
-            },
             watcher: self.watcher,
             cancel: self.cancel,
         };
@@ -307,7 +320,6 @@ impl Setting<'_> {
         let gates = [
             (Step::Prompt, !prompts_enabled, Code::SwitchedOff),
             (Step::Prompt, is_first, Code::FirstScan),
-            (Step::Prompt, prompts_enabled, Code::NotBuilt),
             (Step::Remove, !removal_enabled, Code::SwitchedOff),
             (Step::Remove, is_first, Code::FirstScan),
             (Step::Remove, !is_live, Code::InventoryNotLive),
@@ -328,35 +340,14 @@ impl Setting<'_> {
     }
 }
 
-/// The exemptions that hold now.
-///
-/// # Errors
-/// The database cannot be used.
-pub async fn exemptions_in_force(
-    store: &store::Store,
-    now: DateTime<Utc>,
-) -> Result<Exemptions, store::Error> {
-    let all = store.exemptions().await?;
-    let all = all.into_iter().map(|exemption| (exemption.id, exemption.until, exemption.reason));
-    Ok(Exemptions::in_force(all, now))
-}
-
 /// An enabled step with something to do that this version cannot do is a stop, never a
 /// silent success.
 fn unbuilt(plan: &Plan) -> Exit {
-    let is_unbuilt = |step: Step, is_empty: bool| {
-        !is_empty
-            && plan
-                .blocked_by
-                .iter()
-                .any(|gate| gate.step == step.as_str() && gate.code == Code::NotBuilt)
-    };
-    if is_unbuilt(Step::Prompt, plan.prompts.is_empty())
-        || is_unbuilt(Step::Remove, plan.removals.is_empty())
-    {
-        Exit::Stopped
-    } else {
-        Exit::Done
+    let removes =
+        |gate: &BlockedBy| gate.step == Step::Remove.as_str() && gate.code == Code::NotBuilt;
+    match !plan.removals.is_empty() && plan.blocked_by.iter().any(removes) {
+        true => Exit::Stopped,
+        false => Exit::Done,
     }
 }
 

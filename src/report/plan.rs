@@ -121,6 +121,18 @@ impl List {
         Ok(())
     }
 
+    /// Reads it from its beginning, one item after the other.
+    ///
+    /// # Errors
+    /// The temporary file cannot be read.
+    pub fn reader<T: DeserializeOwned>(
+        &mut self,
+    ) -> io::Result<impl Iterator<Item = io::Result<T>> + use<'_, T>> {
+        self.items.rewind()?;
+        let lines = BufReader::new(&mut self.items).lines();
+        Ok(lines.map(|line| Ok(serde_json::from_str(&line?)?)))
+    }
+
     /// The first `most` items.
     ///
     /// # Errors

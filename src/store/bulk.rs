@@ -124,7 +124,7 @@ pub(super) fn fill(
         Dialect::Postgres => {
             let casts: Vec<String> = (1..)
                 .zip(target.columns)
-                .map(|(n, (_, kind))| format!("${n}::{}[]", postgres_type(*kind)))
+                .map(|(n, (_, kind))| format!("${n}::{}[]", kind.in_postgres()))
                 .collect();
             let sql = target.statement(&format!("SELECT * FROM UNNEST({})", casts.join(", ")));
             let mut values = PgArguments::default();
@@ -185,13 +185,16 @@ impl Target {
     }
 }
 
-fn postgres_type(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Uuid => "uuid",
-        Kind::Text => "text",
-        Kind::Int => "bigint",
-        Kind::Time => "timestamptz",
-        Kind::Bool => "boolean",
+impl Kind {
+    /// Its name in PostgreSQL.
+    pub(super) fn in_postgres(self) -> &'static str {
+        match self {
+            Self::Uuid => "uuid",
+            Self::Text => "text",
+            Self::Int => "bigint",
+            Self::Time => "timestamptz",
+            Self::Bool => "boolean",
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the two databases do not say alike.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
 use super::Store;
+use super::bulk::Kind;
 
 /// A list of ids as one parameter: an array in PostgreSQL, JSON in SQLite.
 #[derive(Clone, Debug)]
@@ -43,6 +45,40 @@ impl Encode<'_, Sqlite> for Ids {
     }
 }
 
+/// A list of texts as one parameter: an array in PostgreSQL, JSON in SQLite.
+#[derive(Clone, Debug)]
+pub(super) struct Words(pub Vec<String>);
+
+impl Type<Postgres> for Words {
+    fn type_info() -> <Postgres as Database>::TypeInfo {
+        <Vec<String> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Words {
+    fn encode_by_ref(
+        &self,
+        buf: &mut <Postgres as Database>::ArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
+        <Vec<String> as Encode<'_, Postgres>>::encode_by_ref(&self.0, buf)
+    }
+}
+
+impl Type<Sqlite> for Words {
+    fn type_info() -> <Sqlite as Database>::TypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Words {
+    fn encode_by_ref(
+        &self,
+        buf: &mut <Sqlite as Database>::ArgumentBuffer,
+    ) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode(serde_json::to_string(&self.0)?, buf)
+    }
+}
+
 /// Which of the two it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -58,6 +94,29 @@ impl Dialect {
         }
     }
 
+    /// A table made of the records in the JSON text bound as `$1`, each an object.
+    pub(super) fn records(self, columns: &[(&str, Kind)]) -> String {
+        match self {
+            Self::Postgres => {
+                let columns: Vec<String> = columns
+                    .iter()
+                    .map(|(name, kind)| format!("{name} {}", kind.in_postgres()))
+                    .collect();
+                format!("jsonb_to_recordset($1::jsonb) AS n({})", columns.join(", "))
+            }
+            Self::Sqlite => {
+                let columns: Vec<String> = columns
+                    .iter()
+                    .map(|(name, kind)| match kind {
+                        Kind::Uuid => format!("unhex(value->>'{name}', '-') AS {name}"),
+                        _ => format!("value->>'{name}' AS {name}"),
+                    })
+                    .collect();
+                format!("(SELECT {} FROM json_each($1)) AS n", columns.join(", "))
+            }
+        }
+    }
+
     /// Fills `{ids}` in a statement with the test for membership in the [`Ids`] bound as `$1`.
     pub(super) fn with_ids(self, statement: &str) -> String {
         let test = match self {
@@ -66,6 +125,15 @@ impl Dialect {
         };
         statement.replace("{ids}", test)
     }
+}
+
+/// Fills `{words}` in a statement with the test for membership in the [`Words`] bound as `$1`.
+pub(super) fn with_words(store: &Store, statement: &str) -> String {
+    let test = match store {
+        Store::Sqlite(_) => "IN (SELECT value FROM json_each($1))",
+        Store::Postgres(_) => "= ANY($1)",
+    };
+    statement.replace("{words}", test)
 }
 
 pub(super) fn with_ids(store: &Store, statement: &str) -> String {
@@ -78,4 +146,10 @@ pub(super) fn migrator(store: &Store) -> sqlx::migrate::Migrator {
         Store::Sqlite(_) => sqlx::migrate!("migrations/sqlite"),
         Store::Postgres(_) => sqlx::migrate!("migrations/postgres"),
     }
+}
+
+/// A time as both databases read it from a record's text: SQLite stores it as it stands, so
+/// it is written as sqlx writes times.
+pub(super) fn time_text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }

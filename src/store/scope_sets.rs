@@ -41,6 +41,17 @@ impl ScopeSets {
 }
 
 impl Store {
+    /// The sets that rows require in place of the campaign's, once each.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn own_required_sets(&self) -> Result<Vec<ScopeSet>, Error> {
+        const SQL: &str = "SELECT DISTINCT s.scopes FROM connections c \
+            JOIN scope_sets s ON s.id = c.required_set WHERE c.presence <> 'gone' ORDER BY s.scopes";
+        let texts: Vec<String> = with_db!(self, db => sqlx::query_scalar(SQL).fetch_all(db).await)?;
+        Ok(texts.iter().map(|text| ScopeText::read(text).set).collect())
+    }
+
     /// # Errors
     /// The database cannot be used.
     pub async fn scope_sets(&self) -> Result<ScopeSets, Error> {

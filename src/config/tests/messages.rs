@@ -1,7 +1,10 @@
 //! `[prompts]`, `[email]` and `[[webhooks]]`.
 
+use std::path::Path;
+
 use super::{Broken, assert_each_is_reported, good, parse, with};
 use crate::config::{Tls, Transport};
+use crate::domain::request_body::RequestBody;
 
 #[test]
 fn what_is_wrong_with_prompts_is_said_with_its_place() {
@@ -88,6 +91,55 @@ fn what_is_wrong_with_mail_and_webhooks_is_said_with_its_place() {
             at: "url = \"https://mail.example\"",
             message: "`url` goes with `kind = \"http\"` only",
             help: "take it out",
+        },
+        Broken {
+            piece: "kind = \"smtp\"\nhost = \"smtp.example\"",
+            replacement: "kind = \"http\"\nurl = \"https://mail.example\"\nroots = \"roots.pem\"",
+            at: "roots = ",
+            message: "`roots` goes with `kind = \"smtp\"` only",
+            help: "take it out",
+        },
+        Broken {
+            piece: "host = \"smtp.example\"",
+            replacement: "host = \"smtp.example\"\nid_field = \"id\"",
+            at: "id_field",
+            message: "`id_field` goes with `kind = \"http\"` only",
+            help: "take it out",
+        },
+        Broken {
+            piece: "kind = \"smtp\"\nhost = \"smtp.example\"",
+            replacement: "kind = \"http\"\nurl = \"https://mail.example\"\nbody = '''\n{\n  \"to\": {{ recipient }}\n}'''",
+            at: "'''\n{",
+            message: "`body`: line 2 of the template",
+            help: "from, to, reply_to",
+        },
+        Broken {
+            piece: "kind = \"smtp\"\nhost = \"smtp.example\"",
+            replacement: "kind = \"http\"\nurl = \"https://mail.example\"\nbody = '{\"to\": \"{{ to.name }}\"}'",
+            at: "'{\"to",
+            message: "`body`: the template gives no JSON object",
+            help: "| tojson",
+        },
+        Broken {
+            piece: "host = \"smtp.example\"",
+            replacement: "host = \"smtp.example\"\nconnections = 0",
+            at: "0\nfrom",
+            message: "`connections` is 0, outside 1 to 64",
+            help: "from 1 to 64",
+        },
+        Broken {
+            piece: "secrets = [{ env = \"HOOK_SECRET\" }]",
+            replacement: "secrets = [{ env = \"HOOK_SECRET\" }]\nprivate = \"yes\"",
+            at: "\"yes\"",
+            message: "`private` must be true or false",
+            help: "write `private = true`",
+        },
+        Broken {
+            piece: "[removal]",
+            replacement: "[file]\nfolder = 77\n[removal]",
+            at: "77",
+            message: "`folder` must be a text in quotes",
+            help: "write `folder = \"77\"`",
         },
         Broken {
             piece: "from = \"Acme Books <support@books.example>\"",
@@ -191,6 +243,31 @@ fn mail_by_http_needs_an_address_only() {
         "kind = \"smtp\"\nhost = \"smtp.example\"",
         "kind = \"http\"\nurl = \"https://mail.example/send\"",
     );
-    let Transport::Http(http) = parse(&text).unwrap().email.unwrap().transport else { panic!() };
+    let email = parse(&text).unwrap().email.unwrap();
+    let Transport::Http(http) = email.transport else { panic!() };
     assert_eq!((http.url.as_str(), http.token), ("https://mail.example/send", None));
+    assert_eq!((http.body, http.id_field.as_str()), (RequestBody::default(), "id"));
+    assert_eq!(email.connections, 4);
+}
+
+#[test]
+fn files_are_found_from_the_directory_of_the_configuration() {
+    assert_eq!(good().file.folder, Path::new("/srv/books/outbox"));
+    let text = with("[removal]", "[file]\nfolder = \"/var/mail/rehearsal\"\n[removal]");
+    assert_eq!(parse(&text).unwrap().file.folder, Path::new("/var/mail/rehearsal"));
+    let text = with("host = \"smtp.example\"", "host = \"smtp.example\"\nroots = \"roots.pem\"");
+    let Transport::Smtp(smtp) = parse(&text).unwrap().email.unwrap().transport else { panic!() };
+    assert_eq!(smtp.roots.as_deref(), Some(Path::new("/srv/books/roots.pem")));
+}
+
+#[test]
+fn a_webhook_stays_outside_unless_its_address_says_this_machine_or_it_is_allowed_in() {
+    let private = |written: &str| {
+        let text = with("url = \"https://books.example/hooks\"", written);
+        parse(&text).unwrap().webhooks[0].private
+    };
+    assert!(!private("url = \"https://books.example/hooks\""));
+    assert!(private("url = \"https://books.example/hooks\"\nprivate = true"));
+    assert!(private("url = \"http://127.0.0.1:8080/hooks\""));
+    assert!(!private("url = \"http://localhost/hooks\"\nprivate = false"));
 }

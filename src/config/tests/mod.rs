@@ -5,6 +5,7 @@ mod app;
 mod campaign;
 mod inventory;
 mod jobs;
+mod look;
 mod messages;
 mod reference;
 mod removal;

@@ -130,7 +130,9 @@ fn the_alternatives_in_the_comments_of_the_shipped_file_work() {
     let mut http = BUILTIN
         .replace("kind = \"smtp\" ", "kind = \"http\" ")
         .replace("\n# url = \"https://mail", "\nurl = \"https://mail")
-        .replace("\n# token = ", "\ntoken = ");
+        .replace("\n# token = ", "\ntoken = ")
+        .replace("\n# body = ", "\nbody = ")
+        .replace("\n# id_field = ", "\nid_field = ");
     for key in ["host", "port", "tls", "username", "password"] {
         http = http.replace(&format!("\n{key} = "), &format!("\n# {key} = "));
     }

@@ -2,6 +2,8 @@
 //! candidates, and what is held back and why. A pure function of the grant's facts, the
 //! campaign and the time; caps come after it (`budget`).
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::campaign::{Campaign, Channel, PerPerson, PromptPolicy, RemovalPolicy, Stage};
@@ -10,6 +12,10 @@ use super::grant::{ConnectionKey, Readiness};
 use super::reason::{Code, Reason};
 use super::recipient::{Exemptions, Party, Recipient, responsible};
 use super::scopes::ScopeSet;
+use super::told::{History, Told, Way};
+
+/// The stage that is none: what tells those who were told another deadline the new one.
+pub const CORRECTION: &str = "correction";
 
 /// What every decision of a run is made by.
 #[derive(Clone, Copy, Debug)]
@@ -18,19 +24,13 @@ pub struct Rules<'a> {
     pub prompts: &'a PromptPolicy,
     pub removal: Option<&'a RemovalPolicy>,
     pub exemptions: &'a Exemptions,
+    /// Normalised addresses that are never written to.
+    pub suppressed: &'a BTreeSet<String>,
+    /// What a correction is sent as, once the deadline has had another date.
+    pub correction: Option<&'a Stage>,
     /// The first complete scan: what it found was there from the start.
     pub founded_at: DateTime<Utc>,
     pub now: DateTime<Utc>,
-}
-
-/// What people responsible for a connection have been told so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Stages at which everyone responsible was told.
-    pub stages: u32,
-    pub final_notice: bool,
-    /// The earliest removal date that somebody was told.
-    pub promise: Option<DateTime<Utc>>,
 }
 
 /// One recipient's line of a prompt: a connection that it would show.
@@ -42,6 +42,8 @@ pub struct PromptLine<'a> {
     pub connection: ConnectionKey,
     pub missing: ScopeSet,
     pub last_used_at: Option<DateTime<Utc>>,
+    /// How many prompts have shown it to them before.
+    pub shown: usize,
 }
 
 /// A connection that may be removed as far as its own facts go.
@@ -83,14 +85,17 @@ fn is_awaiting(connection: &Connection) -> bool {
 }
 
 impl<'a> Rules<'a> {
-    /// The stage that is due for a connection; `None` when none has opened, or when the
-    /// connection was found after it had and waits for the next.
-    #[must_use]
-    pub fn due_stage(&self, connection: &Connection) -> Option<&'a Stage> {
-        let stage = self.campaign.due_stage(self.now)?;
-        let joined_later = connection.first_seen_at > self.founded_at
-            && connection.first_seen_at > self.campaign.opens(stage);
-        (stage.is_final || !joined_later).then_some(stage)
+    /// The stages that are due for a connection, the one to be told first in front; none
+    /// when none has opened, or when the connection was found after it had and waits for the
+    /// next.
+    pub(super) fn due_stages(&self, connection: &Connection) -> Vec<&'a Stage> {
+        let joined_later = |stage: &Stage| {
+            connection.first_seen_at > self.founded_at
+                && connection.first_seen_at > self.campaign.opens(stage)
+        };
+        let mut stages = self.campaign.due_stages(self.now);
+        stages.retain(|stage| stage.is_final || !joined_later(stage));
+        stages
     }
 
     /// When holdouts may be removed: from, and up to the deadline.
@@ -108,7 +113,9 @@ impl<'a> Rules<'a> {
     /// Whether anything at all can be due now.
     #[must_use]
     pub fn something_may_be_due(&self) -> bool {
-        self.campaign.due_stage(self.now).is_some() || self.removal_window_is_open()
+        !self.campaign.due_stages(self.now).is_empty()
+            || self.correction.is_some()
+            || self.removal_window_is_open()
     }
 
     /// Why a connection gets neither prompt nor removal, whatever the moment.
@@ -134,98 +141,28 @@ impl<'a> Rules<'a> {
     }
 
     /// Decides about one grant. `connections` are all of it that are present, `held` is what
-    /// it settled on, `told` says what people were told of each.
+    /// it settled on, `past` what was told of it before.
     #[must_use]
     pub fn decide(
         &self,
         connections: &[Connection],
         held: ScopeSet,
-        told: impl Fn(ConnectionKey) -> Told,
+        past: &impl History,
     ) -> Decision<'a> {
         let parties = responsible(connections);
         let mut decision = Decision::default();
-        self.decide_prompts(connections, &parties, held, &mut decision);
+        self.decide_prompts(connections, &parties, held, past, &mut decision);
         if self.removal_window_is_open() {
-            self.decide_removals(connections, &parties, told, &mut decision);
+            self.decide_removals(connections, &parties, past, &mut decision);
         }
         decision
-    }
-
-    fn decide_prompts(
-        &self,
-        connections: &[Connection],
-        parties: &[Party],
-        held: ScopeSet,
-        decision: &mut Decision<'a>,
-    ) {
-        let due: Vec<(&Connection, &'a Stage, Vec<Reason>)> = connections
-            .iter()
-            .filter(|connection| is_awaiting(connection))
-            .filter_map(|connection| Some((connection, self.due_stage(connection)?)))
-            .map(|(connection, stage)| (connection, stage, self.bars(connection, parties)))
-            .collect();
-        // A practice is shown beside an organisation, never alone.
-        let organisation_goes = due
-            .iter()
-            .any(|(connection, _, bars)| bars.is_empty() && connection.facts.is_organisation());
-        for (connection, stage, mut reasons) in due {
-            if reasons.is_empty() && !organisation_goes {
-                reasons.push(Code::NotAnOrganisation.into());
-            }
-            let ways = ways(stage, parties);
-            if ways.is_empty() {
-                reasons.push(Code::Unreachable.into());
-            }
-            if !reasons.is_empty() {
-                decision.held_back.push(HeldBack {
-                    connection: connection.key,
-                    action: Action::Prompt,
-                    reasons,
-                });
-                continue;
-            }
-            for (party, channel) in ways {
-                let zone = party.zone.unwrap_or(self.campaign.zone);
-                let reasons: Vec<Reason> = [
-                    self.campaign.working.closed(zone, self.now),
-                    self.not_let_out(&party.recipient, &channel),
-                ]
-                .into_iter()
-                .flatten()
-                .collect();
-                if reasons.is_empty() {
-                    decision.prompts.push(PromptLine {
-                        stage,
-                        party: party.clone(),
-                        channel,
-                        connection: connection.key,
-                        missing: self.missing(connection, held),
-                        last_used_at: connection.facts.last_used_at,
-                    });
-                } else {
-                    hold_back(&mut decision.held_back, connection.key, reasons);
-                }
-            }
-        }
-    }
-
-    fn not_let_out(&self, recipient: &Recipient, channel: &Channel) -> Option<Reason> {
-        if self.prompts.only_to.is_empty() || *channel == Channel::File {
-            return None;
-        }
-        let address = recipient.address()?.key();
-        let lets_out = |pattern: &String| match pattern.strip_prefix('*') {
-            Some(end) => address.ends_with(end),
-            None => address == pattern,
-        };
-        (!self.prompts.only_to.iter().any(lets_out)).then(|| Code::OnlyTo.into())
     }
 
     fn decide_removals(
         &self,
         connections: &[Connection],
         parties: &[Party],
-        told: impl Fn(ConnectionKey) -> Told,
+        past: &impl History,
         decision: &mut Decision<'a>,
     ) {
         let (Some(policy), Some((opens, _))) = (self.removal, self.removal_window()) else {
@@ -236,7 +173,7 @@ impl<'a> Rules<'a> {
         holdouts.sort_by_key(|connection| (connection.facts.last_used_at, connection.key));
         let mut first_goes = false;
         for connection in holdouts {
-            let told = told(connection.key);
+            let told = past.told(connection, parties, self.campaign);
             let mut reasons = self.removal_bars(policy, connection, parties, told);
             if reasons.is_empty() && first_goes && policy.per_person == PerPerson::One {
                 reasons.push(Code::PerPerson.into());
@@ -284,7 +221,7 @@ impl<'a> Rules<'a> {
             (!policy.classes.contains(&standing.class), Code::ClassNotNamed),
             (standing.some_evidence_ready, Code::SomeEvidenceReady),
             (connection.covered && !policy.covered, Code::Covered),
-            (!standing.reachable, Code::Unreachable),
+            (!standing.reachable || self.all_suppressed(parties), Code::Unreachable),
             (!told.final_notice, Code::NoFinalNotice),
         ];
         reasons.extend(facts.into_iter().filter(|(holds, _)| *holds).map(|(_, code)| code.into()));
@@ -299,20 +236,6 @@ impl<'a> Rules<'a> {
         reasons.extend(self.campaign.working.closed(self.campaign.zone, self.now));
         reasons
     }
-}
-
-/// Whom a stage reaches, and how: e-mail and files need an address, webhooks do not.
-fn ways(stage: &Stage, parties: &[Party]) -> Vec<(Party, Channel)> {
-    let reaches = |party: &Party, channel: &Channel| match channel {
-        Channel::Email | Channel::File => party.recipient.address().is_some(),
-        Channel::Webhook(_) => true,
-    };
-    parties
-        .iter()
-        .flat_map(|party| stage.channels.iter().map(move |channel| (party, channel)))
-        .filter(|(party, channel)| reaches(party, channel))
-        .map(|(party, channel)| (party.clone(), channel.clone()))
-        .collect()
 }
 
 /// Adds reasons to a connection's held-back prompt, each code once.
@@ -332,5 +255,6 @@ pub fn hold_back(held_back: &mut Vec<HeldBack>, connection: ConnectionKey, reaso
     }
 }
 
+mod prompting;
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,28 @@ struct World {
     prompts: PromptPolicy,
     removal: RemovalPolicy,
     exemptions: Exemptions,
+    suppressed: BTreeSet<String>,
+}
+
+/// Told so far, with every way open.
+struct Open(Told);
+
+impl History for Open {
+    fn told(&self, _: &Connection, _: &[Party], _: &Campaign) -> Told {
+        self.0
+    }
+
+    fn way(&self, _: &Recipient, _: &Stage, _: &Channel, _: DateTime<Utc>) -> Way {
+        Way::Open
+    }
+
+    fn misinformed(&self, _: &Recipient, _: DateTime<Utc>) -> Vec<Channel> {
+        Vec::new()
+    }
+
+    fn shown(&self, _: ConnectionKey, _: &str) -> usize {
+        0
+    }
 }
 
 impl Default for World {
@@ -82,6 +104,7 @@ impl Default for World {
                 covered: false,
             },
             exemptions: Exemptions::default(),
+            suppressed: BTreeSet::new(),
         }
     }
 }
@@ -93,13 +116,15 @@ impl World {
             prompts: &self.prompts,
             removal: Some(&self.removal),
             exemptions: &self.exemptions,
+            suppressed: &self.suppressed,
+            correction: None,
             founded_at: at("2026-11-21T00:00:00Z"),
             now: at(now),
         }
     }
 
     fn decide(&self, now: &str, connections: &[Connection], told: Told) -> Outcome {
-        let decision = self.rules(now).decide(connections, ScopeSet::EMPTY, |_| told);
+        let decision = self.rules(now).decide(connections, ScopeSet::EMPTY, &Open(told));
         let codes = |action| {
             decision
                 .held_back
@@ -362,4 +387,14 @@ fn a_person_with_many_tenants_loses_the_least_used_first_and_the_rest_waits() {
     );
     world.removal.per_person = PerPerson::All;
     assert_eq!(world.decide(IN_WINDOW, &both, told()).removals.len(), 2);
+}
+
+#[test]
+fn a_suppressed_address_is_not_written_to_and_nobody_is_removed_unheard() {
+    let mut world = World::default();
+    world.suppressed = ["jo@books.example".to_owned()].into();
+    let outcome = world.decide(IN_INVITATION, &[connection(1)], Told::default());
+    assert_eq!((outcome.prompts.len(), outcome.prompt_codes), (0, vec![Code::Suppressed]));
+    let outcome = world.decide(IN_WINDOW, &[connection(1)], told());
+    assert_eq!((outcome.removals.len(), outcome.removal_codes), (0, vec![Code::Unreachable]));
 }

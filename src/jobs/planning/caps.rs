@@ -5,57 +5,47 @@ use std::io;
 
 use uuid::Uuid;
 
-use crate::domain::budget::{Budget, Used};
+use crate::domain::budget::{Budget, PromptBudget, Used};
+use crate::domain::decide::CORRECTION;
 use crate::domain::decide::{Action, HeldBack};
 use crate::domain::grant::ConnectionKey;
 use crate::domain::reason::{Code, Reason};
 use crate::domain::scopes::ScopeSet;
+use crate::jobs::scan::Error;
 use crate::jobs::sorter::{Groups, Sorter};
-use crate::report::plan::{HeldBackEntry, Plan, PromptEntry};
+use crate::report::plan::{HeldBackEntry, List, Plan};
 
 use super::Planning;
-use super::record::{Held, Line, Prompt, Removal, decode, encode, hold};
+use super::record::{Held, Line, Removal, Work, decode, encode, hold};
 
 impl Planning<'_> {
-    pub(super) fn cap_prompts(
+    pub(super) async fn cap_prompts(
         &self,
         lines: Sorter,
         held: &mut Sorter,
         buffer: &mut Vec<u8>,
-        plan: &mut Plan,
-    ) -> io::Result<()> {
+        work: &mut List,
+    ) -> Result<(), Error> {
         let mut by_urgency = Sorter::default();
         let mut groups = Groups::of(lines.finish()?)?;
         while let Some((name, records)) = groups.next_group()? {
             let lines: Vec<Line> =
                 records.iter().map(|record| decode(record)).collect::<io::Result<_>>()?;
             let last_used = lines.iter().filter_map(|line| line.last_used).max();
-            let missing = lines.iter().fold(ScopeSet::EMPTY, |all, line| all.union(line.missing));
-            let connections = lines.iter().map(|line| line.connection).collect();
-            let Some(first) = lines.into_iter().next() else { continue };
-            let prompt = Prompt {
-                stage: first.stage,
-                channel: first.channel,
-                recipient: first.recipient,
-                connections,
-                missing,
-            };
+            let Some(prompt) = together(lines) else { continue };
             encode(&prompt, buffer)?;
             by_urgency.push(self.urgency(prompt.stage, last_used, name), buffer)?;
         }
-        let mut budget = Budget::of_prompts(self.rules.prompts, Used::default());
+        let usage = self.store.prompt_usage(self.today()).await?;
+        let mut budget = PromptBudget::new(self.rules.prompts, 0, usage.all_today());
         let mut sorted = by_urgency.finish()?;
         let mut record = Vec::new();
         while sorted.next(&mut record)?.is_some() {
-            let prompt: Prompt = decode(&record)?;
-            let is_mail = matches!(prompt.channel.as_str(), "email" | "file");
-            let spent = if is_mail && self.rules.prompts.max_per_address_per_day == 0 {
-                Err(vec![Code::MaxPerAddressPerDay.into()])
-            } else {
-                budget.take()
-            };
-            match spent {
-                Ok(()) => plan.prompts.push(&self.entry(prompt))?,
+            let prompt: Work = decode(&record)?;
+            let stage = self.stage_name(prompt.stage);
+            let mails = (prompt.channel == "email").then_some(prompt.mails);
+            match budget.take(stage, usage.of_stage(stage), mails) {
+                Ok(()) => work.push(&prompt)?,
                 Err(reasons) => {
                     for shown in prompt.connections {
                         let key = Uuid::from_u128(shown.key);
@@ -70,35 +60,15 @@ impl Planning<'_> {
         Ok(())
     }
 
+    fn stage_name(&self, place: usize) -> &str {
+        self.rules.campaign.stages.get(place).map_or(CORRECTION, |stage| &stage.name)
+    }
+
     /// Later stages first, then those who used the product last: they have most to lose.
     fn urgency(&self, stage: usize, last_used: Option<i64>, name: u128) -> u128 {
         let rank = self.rules.campaign.stages.len().saturating_sub(stage) as u128;
         let unused = u64::MAX - last_used.map_or(0, |micros| micros.max(0).unsigned_abs());
         rank << 120 | u128::from(unused) << 56 | name >> 72
-    }
-
-    fn entry(&self, prompt: Prompt) -> PromptEntry {
-        let stage = &self.rules.campaign.stages[prompt.stage];
-        let since = self.rules.campaign.opens(stage).with_timezone(&self.rules.campaign.zone);
-        let count = prompt.connections.len();
-        let mut connections: Vec<String> =
-            prompt.connections.iter().map(|shown| Uuid::from_u128(shown.key).to_string()).collect();
-        connections.sort_unstable();
-        PromptEntry {
-            stage: stage.name.clone(),
-            recipient: self.naming.name(&prompt.recipient),
-            channel: prompt.channel,
-            connections,
-            message_sha256: None,
-            reason: format!(
-                "stage {} is due since {}; {count} connection{} await{} {}",
-                stage.name,
-                since.format("%Y-%m-%d"),
-                if count == 1 { "" } else { "s" },
-                if count == 1 { "s" } else { "" },
-                prompt.missing
-            ),
-        }
     }
 
     pub(super) fn cap_removals(
@@ -125,6 +95,18 @@ impl Planning<'_> {
         }
         Ok(())
     }
+}
+
+/// One prompt of all lines that have stage, channel and recipient in common.
+fn together(lines: Vec<Line>) -> Option<Work> {
+    let missing = lines.iter().fold(ScopeSet::EMPTY, |all, line| all.union(line.missing));
+    let connections = lines.iter().map(|line| line.connection).collect();
+    let mut grants: Vec<u128> = lines.iter().map(|line| line.grant).collect();
+    grants.sort_unstable();
+    grants.dedup();
+    let first = lines.into_iter().next()?;
+    let Line { stage, channel, recipient, mails, .. } = first;
+    Some(Work { stage, channel, recipient, connections, missing, grants, mails })
 }
 
 /// One entry for each connection and action, with every reason once.

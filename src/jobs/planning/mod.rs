@@ -7,35 +7,37 @@ mod record;
 
 use std::io;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::domain::connection::Connection;
-use crate::domain::decide::{Action, Candidate, PromptLine, Rules, Told};
+use crate::domain::decide::{Action, Candidate, PromptLine, Rules};
 use crate::domain::grant::{ConnectionKey, GrantId, Readiness};
 use crate::domain::recipient::responsible;
+use crate::domain::told::Past;
 use crate::jobs::progress::Watcher;
 use crate::jobs::scan::Error;
 use crate::jobs::sorter::Sorter;
-use crate::report::plan::{Plan, RemovalEntry};
-use crate::report::pseudonym::Naming;
+use crate::report::plan::{List, Plan, RemovalEntry};
 use crate::store::awaiting::Walk;
 use crate::store::{ScopeSets, Store};
 
 use caps::list_held_back;
+pub use record::Work;
 use record::{Line, Removal, Shown, encode, hold};
 
 /// What planning is done by.
 pub struct Planning<'a> {
     pub store: &'a Store,
     pub rules: Rules<'a>,
+    /// The present edition of the deadline.
+    pub edition: i64,
     /// Whether the run has a step that prompts, and one that removes.
     pub prompts: bool,
     pub removals: bool,
     /// Present connections, for caps that are a share of them.
     pub present: u64,
-    pub naming: Naming<'a>,
     pub watcher: &'a dyn Watcher,
     pub cancel: &'a CancellationToken,
 }
@@ -46,6 +48,8 @@ pub struct Planned {
     pub plan: Plan,
     /// Awaiting connections that are exempt now.
     pub exempt: u64,
+    /// The prompts within the caps, most urgent first: [`Work`] items.
+    pub work: List,
 }
 
 /// Candidates laid out for the caps.
@@ -86,7 +90,7 @@ impl Planning<'_> {
         }
         self.watcher.done();
         let Candidates { lines, removals, mut held, mut buffer } = candidates;
-        self.cap_prompts(lines, &mut held, &mut buffer, &mut planned.plan)?;
+        self.cap_prompts(lines, &mut held, &mut buffer, &mut planned.work).await?;
         self.cap_removals(removals, &mut held, &mut buffer, &mut planned.plan)?;
         list_held_back(held, &mut planned.plan)?;
         Ok(planned)
@@ -103,6 +107,10 @@ impl Planning<'_> {
         let ids: Vec<GrantId> =
             page.iter().filter_map(|grant| Some(grant.first()?.facts.grant)).collect();
         let settled = self.store.settled_scopes(&ids, sets).await?;
+        let past = match due {
+            true => self.store.past(self.edition, &page).await?,
+            false => Past::new(self.edition),
+        };
         for connections in page {
             let Some(grant) = connections.first().map(|connection| connection.facts.grant) else {
                 continue;
@@ -119,12 +127,12 @@ impl Planning<'_> {
                 continue;
             }
             let held = settled.get(&grant).copied().unwrap_or_default();
-            // No prompt has been sent by this version, so nobody has been told anything.
-            let decision = self.rules.decide(&connections, held, |_| Told::default());
+            let decision = self.rules.decide(&connections, held, &past);
             if self.prompts {
                 for line in &decision.prompts {
                     let is_id = id_of(&connections, line.connection).is_some();
-                    self.add_line(line, is_id, candidates)?;
+                    let mails = past.mails_on(&line.party.recipient.key(), self.today());
+                    self.add_line(line, (grant, is_id, mails), candidates)?;
                 }
             }
             for candidate in decision.removals.iter().filter(|_| self.removals) {
@@ -144,16 +152,24 @@ impl Planning<'_> {
         Ok(())
     }
 
+    /// The campaign's day.
+    fn today(&self) -> NaiveDate {
+        self.rules.now.with_timezone(&self.rules.campaign.zone).date_naive()
+    }
+
     fn add_line(
         &self,
         line: &PromptLine<'_>,
-        is_id: bool,
+        (grant, is_id, mails): (GrantId, bool, u64),
         candidates: &mut Candidates,
     ) -> io::Result<()> {
         let stages = &self.rules.campaign.stages;
-        let stage = stages.iter().position(|stage| stage == line.stage).unwrap_or_default();
+        // The correction comes after all stages.
+        let stage = stages.iter().position(|stage| stage == line.stage).unwrap_or(stages.len());
         let record = Line {
             stage,
+            grant: grant.0.as_u128(),
+            mails,
             channel: line.channel.to_string(),
             recipient: line.party.recipient.key(),
             connection: Shown { key: line.connection.0.as_u128(), is_id },

@@ -14,6 +14,9 @@ use crate::report::plan::RemovalEntry;
 #[derive(Serialize, Deserialize)]
 pub(super) struct Line {
     pub stage: usize,
+    pub grant: u128,
+    /// Mails that the recipient has had today.
+    pub mails: u64,
     pub channel: String,
     pub recipient: String,
     pub connection: Shown,
@@ -22,21 +25,35 @@ pub(super) struct Line {
 }
 
 /// A connection that a prompt shows.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Shown {
     pub key: u128,
     /// The key is Xero's id.
     pub is_id: bool,
 }
 
-/// One prompt with all the connections that it would show.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Prompt {
+/// One prompt with all the connections that it is about, and their grants.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Work {
+    /// The place in the campaign's stages; past them, the correction.
     pub stage: usize,
     pub channel: String,
     pub recipient: String,
-    pub connections: Vec<Shown>,
+    pub(super) connections: Vec<Shown>,
     pub missing: ScopeSet,
+    pub grants: Vec<u128>,
+    pub(super) mails: u64,
+}
+
+impl Work {
+    /// The keys of its connections, in order.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Uuid> {
+        let mut keys: Vec<Uuid> =
+            self.connections.iter().map(|shown| Uuid::from_u128(shown.key)).collect();
+        keys.sort_unstable();
+        keys
+    }
 }
 
 #[derive(Serialize, Deserialize)]

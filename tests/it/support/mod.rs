@@ -3,15 +3,21 @@
 
 pub mod answers;
 pub mod generated;
+pub mod http;
 pub mod inventory;
+pub mod letters;
 pub mod line;
+pub mod mail;
 pub mod mariadb;
 pub mod pg;
 mod pg_roles;
 pub mod place;
 pub mod prompts;
 pub mod said;
+pub mod schema;
 mod server;
+pub mod smtp;
+pub mod standin;
 pub mod state;
 pub mod stored;
 pub mod story;

@@ -1,0 +1,293 @@
+//! What people have been told so far, and which prompts there are already: the past that
+//! decisions are made on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::campaign::{Campaign, Channel, Stage};
+use super::connection::Connection;
+use super::grant::ConnectionKey;
+use super::recipient::{Party, Recipient};
+use super::scopes::ScopeSet;
+
+/// A prompt that showed a connection to somebody, was taken, and has not bounced since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    pub recipient: String,
+    pub stage: String,
+    /// The deadline that it named.
+    pub deadline: DateTime<Utc>,
+    /// The scopes that it asked for.
+    pub required: ScopeSet,
+    /// Xero's created date of the connection at that time.
+    pub connected_at: Option<DateTime<Utc>>,
+    /// The removal date that it promised, if it named one.
+    pub removal_from: Option<DateTime<Utc>>,
+    /// It counts: it went by mail, through the host, or to a webhook that is a notice.
+    pub is_notice: bool,
+}
+
+/// Where a prompt stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptState {
+    /// To go out, from a time on.
+    Queued,
+    /// In somebody's hands until a time.
+    Leased,
+    /// About to be handed over, or in the middle of it.
+    Sending,
+    Sent,
+    /// Refused for good, or given up.
+    Refused,
+    /// Nobody knows whether it arrived.
+    Unknown,
+}
+
+impl PromptState {
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Leased, Self::Sending, Self::Sent, Self::Refused, Self::Unknown];
+
+    /// The word in the database and in results.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Leased => "leased",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// A prompt that is there already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub recipient: String,
+    pub stage: String,
+    pub channel: String,
+    pub edition: i64,
+    pub state: PromptState,
+    /// When it may go, while it is queued; the end of the lease, while somebody has it.
+    pub until: DateTime<Utc>,
+    /// The deadline that its message named, once there was one.
+    pub deadline: Option<DateTime<Utc>>,
+    pub bounced: bool,
+    /// The campaign's day on which it counts against the caps.
+    pub day: Option<NaiveDate>,
+}
+
+/// What is open to a prompt of one stage to one recipient by one channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Open,
+    /// It has been gone: nothing is left to do at this stage.
+    Done,
+    /// It waits for its next try.
+    Later(DateTime<Utc>),
+    /// Another worker is at it.
+    InFlight,
+    Unknown,
+    Refused,
+    Bounced,
+}
+
+/// What people responsible for a connection have been told so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Stages at which everyone responsible was told.
+    pub stages: u32,
+    pub final_notice: bool,
+    /// The latest removal date that somebody was told, once everyone was told one.
+    pub promise: Option<DateTime<Utc>>,
+}
+
+/// The past of some grants.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// The number of the deadline's present edition.
+    pub edition: i64,
+    tellings: BTreeMap<ConnectionKey, Vec<Telling>>,
+    marks: BTreeMap<String, Vec<Mark>>,
+}
+
+/// What decisions ask about the past.
+pub trait History {
+    fn told(&self, connection: &Connection, parties: &[Party], campaign: &Campaign) -> Told;
+    fn way(
+        &self,
+        recipient: &Recipient,
+        stage: &Stage,
+        channel: &Channel,
+        now: DateTime<Utc>,
+    ) -> Way;
+    /// The channels by which somebody was told another deadline, and at no stage since.
+    fn misinformed(&self, recipient: &Recipient, deadline: DateTime<Utc>) -> Vec<Channel>;
+    /// How many prompts have shown a connection to somebody.
+    fn shown(&self, connection: ConnectionKey, recipient: &str) -> usize;
+}
+
+impl Past {
+    #[must_use]
+    pub fn new(edition: i64) -> Self {
+        Self { edition, ..Self::default() }
+    }
+
+    pub fn add_telling(&mut self, connection: ConnectionKey, telling: Telling) {
+        self.tellings.entry(connection).or_default().push(telling);
+    }
+
+    pub fn add_mark(&mut self, mark: Mark) {
+        self.marks.entry(mark.recipient.clone()).or_default().push(mark);
+    }
+
+    /// How many mails somebody has had on a day.
+    #[must_use]
+    pub fn mails_on(&self, recipient: &str, day: NaiveDate) -> u64 {
+        let email = Channel::Email.to_string();
+        let marks = self.marks.get(recipient).into_iter().flatten();
+        marks.filter(|mark| mark.channel == email && mark.day == Some(day)).count() as u64
+    }
+
+    /// The deadline that somebody was told last by a channel.
+    #[must_use]
+    pub fn told_before(&self, recipient: &str, channel: &Channel) -> Option<DateTime<Utc>> {
+        let channel = channel.to_string();
+        let marks = self.marks.get(recipient).into_iter().flatten();
+        marks
+            .filter(|mark| mark.channel == channel && mark.state == PromptState::Sent)
+            .filter(|mark| mark.edition < self.edition)
+            .max_by_key(|mark| mark.edition)
+            .and_then(|mark| mark.deadline)
+    }
+
+    fn marks(&self, recipient: &Recipient) -> &[Mark] {
+        self.marks.get(&recipient.key()).map_or(&[], Vec::as_slice)
+    }
+
+    /// What was told of a connection and still holds: for these very scopes, this deadline
+    /// and this connection.
+    fn valid<'a>(
+        &'a self,
+        connection: &'a Connection,
+        campaign: &'a Campaign,
+    ) -> impl Iterator<Item = &'a Telling> {
+        let required = connection.facts.required.unwrap_or(campaign.required).deciding();
+        self.tellings.get(&connection.key).into_iter().flatten().filter(move |telling| {
+            telling.is_notice
+                && telling.deadline == campaign.deadline
+                && telling.connected_at == connection.facts.connected_at
+                && telling.required.is_superset(required)
+        })
+    }
+}
+
+impl History for Past {
+    fn told(&self, connection: &Connection, parties: &[Party], campaign: &Campaign) -> Told {
+        let valid: Vec<&Telling> = self.valid(connection, campaign).collect();
+        let to = |party: &Party| {
+            let key = party.recipient.key();
+            valid.iter().filter(move |telling| telling.recipient == key)
+        };
+        let stages = parties
+            .iter()
+            .map(|party| to(party).map(|telling| telling.stage.as_str()).collect())
+            .reduce(|all: BTreeSet<&str>, own| all.intersection(&own).copied().collect())
+            .unwrap_or_default();
+        let is_final = |telling: &&&Telling| {
+            campaign.stages.iter().any(|stage| stage.is_final && stage.name == telling.stage)
+        };
+        let everyone =
+            |holds: &dyn Fn(&Party) -> bool| !parties.is_empty() && parties.iter().all(holds);
+        let all_promised =
+            everyone(&|party| to(party).any(|telling| telling.removal_from.is_some()));
+        Told {
+            stages: u32::try_from(stages.len()).unwrap_or(u32::MAX),
+            final_notice: everyone(&|party| to(party).any(|telling| is_final(&telling))),
+            promise: valid
+                .iter()
+                .filter_map(|telling| telling.removal_from)
+                .max()
+                .filter(|_| all_promised),
+        }
+    }
+
+    fn way(
+        &self,
+        recipient: &Recipient,
+        stage: &Stage,
+        channel: &Channel,
+        now: DateTime<Utc>,
+    ) -> Way {
+        let channel = channel.to_string();
+        let of_stage = |mark: &&Mark| mark.stage == stage.name && mark.channel == channel;
+        let marks = || self.marks(recipient).iter().filter(of_stage);
+        if let Some(mark) = marks().find(|mark| mark.edition == self.edition) {
+            return mark.way(now);
+        }
+        let went = |mark: &Mark| {
+            matches!(mark.state, PromptState::Sent | PromptState::Unknown) && !mark.bounced
+        };
+        // A new deadline moves the stages that are still to come; what it makes void, only the
+        // final notice and the correction tell anew.
+        if !stage.is_final && marks().any(went) { Way::Done } else { Way::Open }
+    }
+
+    fn misinformed(&self, recipient: &Recipient, deadline: DateTime<Utc>) -> Vec<Channel> {
+        let marks = self.marks(recipient);
+        let went = |mark: &&Mark| mark.state == PromptState::Sent && !mark.bounced;
+        let mut channels: Vec<Channel> = Vec::new();
+        for mark in marks.iter().filter(went) {
+            let told_now = |other: &Mark| {
+                other.channel == mark.channel
+                    && other.edition == self.edition
+                    && other.stage != super::decide::CORRECTION
+                    && matches!(
+                        other.state,
+                        PromptState::Sent | PromptState::Sending | PromptState::Unknown
+                    )
+            };
+            let is_other = mark.deadline.is_some_and(|named| named != deadline);
+            if let Some(channel) = Channel::parse(&mark.channel)
+                && is_other
+                && mark.edition < self.edition
+                && !marks.iter().any(told_now)
+                && !channels.contains(&channel)
+            {
+                channels.push(channel);
+            }
+        }
+        channels
+    }
+
+    fn shown(&self, connection: ConnectionKey, recipient: &str) -> usize {
+        let of = self.tellings.get(&connection).into_iter().flatten();
+        of.filter(|telling| telling.recipient == recipient).count()
+    }
+}
+
+impl Mark {
+    fn way(&self, now: DateTime<Utc>) -> Way {
+        match self.state {
+            PromptState::Queued if self.until > now => Way::Later(self.until),
+            PromptState::Queued => Way::Open,
+            PromptState::Leased if self.until > now => Way::InFlight,
+            PromptState::Leased => Way::Open,
+            PromptState::Sending if self.until > now => Way::InFlight,
+            PromptState::Sending | PromptState::Unknown => Way::Unknown,
+            PromptState::Sent if self.bounced => Way::Bounced,
+            PromptState::Sent => Way::Done,
+            PromptState::Refused => Way::Refused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

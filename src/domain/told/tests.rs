@@ -1,0 +1,241 @@
+//! Notices count only for what they named, and for everyone or not at all.
+
+use chrono::NaiveTime;
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::campaign::{StageDay, WorkingTime};
+use crate::domain::class::Class;
+use crate::domain::connection::{Facts, Presence, Standing};
+use crate::domain::grant::{GrantId, Readiness};
+use crate::domain::ids::TenantId;
+use crate::domain::scopes::{ScopeSet, catalogue};
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn scopes(names: &[&str]) -> ScopeSet {
+    names.iter().map(|name| catalogue().find(name).unwrap()).collect()
+}
+
+fn stage(name: &str, is_final: bool) -> Stage {
+    Stage {
+        name: name.into(),
+        day: StageDay::Before(60),
+        channels: vec![Channel::Email],
+        template: name.into(),
+        is_final,
+    }
+}
+
+fn campaign() -> Campaign {
+    Campaign {
+        deadline: at("2027-09-12T12:00:00Z"),
+        zone: chrono_tz::Pacific::Auckland,
+        required: scopes(&["offline_access", "accounting.invoices"]),
+        working: WorkingTime {
+            days: Vec::new(),
+            from: NaiveTime::MIN,
+            until: NaiveTime::MIN,
+            holidays: Default::default(),
+        },
+        stages: vec![stage("invitation", false), stage("final-notice", true)],
+    }
+}
+
+fn connection() -> Connection {
+    Connection {
+        key: ConnectionKey(Uuid::from_u128(1)),
+        facts: Facts {
+            id: None,
+            grant: GrantId(Uuid::from_u128(9)),
+            tenant: TenantId(Uuid::from_u128(2)),
+            tenant_name: None,
+            tenant_type: None,
+            account: None,
+            auth_event: None,
+            flow: None,
+            connected_at: Some(at("2025-01-01T00:00:00Z")),
+            updated_at: None,
+            last_used_at: None,
+            required: None,
+            evidence: Vec::new(),
+            doubt: None,
+        },
+        presence: Presence::Present,
+        standing: Standing {
+            class: Class::BroadOnly,
+            readiness: Readiness::Awaiting,
+            some_evidence_ready: false,
+            token_behind: false,
+            manual: false,
+            reachable: true,
+        },
+        covered: false,
+        first_seen_at: at("2026-01-01T00:00:00Z"),
+        absent_since: None,
+        people: Vec::new(),
+    }
+}
+
+fn party(address: &str) -> Party {
+    Party {
+        recipient: Recipient::Address(address.parse().unwrap()),
+        zone: None,
+        name: None,
+        locale: None,
+    }
+}
+
+fn telling(recipient: &str, stage: &str) -> Telling {
+    let campaign = campaign();
+    Telling {
+        recipient: recipient.into(),
+        stage: stage.into(),
+        deadline: campaign.deadline,
+        required: campaign.required,
+        connected_at: connection().facts.connected_at,
+        removal_from: (stage == "final-notice").then(|| at("2027-08-20T12:00:00Z")),
+        is_notice: true,
+    }
+}
+
+fn told(tellings: &[Telling], parties: &[Party], connection: &Connection) -> Told {
+    let mut past = Past::new(1);
+    for telling in tellings {
+        past.add_telling(connection.key, telling.clone());
+    }
+    past.told(connection, parties, &campaign())
+}
+
+fn mark(stage: &str, edition: i64, state: PromptState) -> Mark {
+    Mark {
+        recipient: "jo@a.example".into(),
+        stage: stage.into(),
+        channel: "email".into(),
+        edition,
+        state,
+        until: at("2027-07-01T00:00:00Z"),
+        deadline: Some(at("2027-08-12T12:00:00Z")),
+        bounced: false,
+        day: None,
+    }
+}
+
+fn past(edition: i64, marks: impl IntoIterator<Item = Mark>) -> Past {
+    let mut past = Past::new(edition);
+    marks.into_iter().for_each(|mark| past.add_mark(mark));
+    past
+}
+
+fn way(past: &Past, stage: &Stage, now: &str) -> Way {
+    past.way(&party("jo@a.example").recipient, stage, &Channel::Email, at(now))
+}
+
+const JULY: &str = "2027-07-01T00:00:00Z";
+
+#[test]
+fn a_stage_counts_once_everyone_responsible_was_told_at_it() {
+    let both = [party("al@a.example"), party("jo@a.example")];
+    let tellings = [
+        telling("al@a.example", "invitation"),
+        telling("jo@a.example", "invitation"),
+        telling("jo@a.example", "final-notice"),
+    ];
+    let half = told(&tellings, &both, &connection());
+    assert_eq!(half, Told { stages: 1, final_notice: false, promise: None });
+    let alone = told(&tellings, &both[1..], &connection());
+    let promise = Some(at("2027-08-20T12:00:00Z"));
+    assert_eq!(alone, Told { stages: 2, final_notice: true, promise });
+    assert_eq!(told(&[], &[], &connection()), Told::default());
+}
+
+#[test]
+fn somebody_without_an_address_keeps_a_connection_untold() {
+    let nobody =
+        Party { recipient: Recipient::Grant(GrantId(Uuid::from_u128(9))), ..party("jo@a.example") };
+    let tellings = [telling("jo@a.example", "invitation")];
+    let both = [party("jo@a.example"), nobody];
+    assert_eq!(told(&tellings, &both, &connection()).stages, 0);
+}
+
+#[test]
+fn the_latest_promise_counts() {
+    let later = Telling {
+        removal_from: Some(at("2027-08-25T12:00:00Z")),
+        ..telling("al@a.example", "final-notice")
+    };
+    let both = [party("al@a.example"), party("jo@a.example")];
+    let told = told(&[later, telling("jo@a.example", "final-notice")], &both, &connection());
+    assert_eq!(told.promise, Some(at("2027-08-25T12:00:00Z")));
+}
+
+#[test]
+fn a_notice_is_void_for_a_connection_made_later_a_scope_required_since_and_another_deadline() {
+    let jo = [party("jo@a.example")];
+    let good = telling("jo@a.example", "final-notice");
+    assert_eq!(told(std::slice::from_ref(&good), &jo, &connection()).stages, 1);
+    let mut newer = connection();
+    newer.facts.connected_at = Some(at("2027-02-02T00:00:00Z"));
+    let mut wider = connection();
+    wider.facts.required = Some(scopes(&["accounting.invoices", "accounting.payments"]));
+    for connection in [newer, wider] {
+        assert_eq!(told(std::slice::from_ref(&good), &jo, &connection), Told::default());
+    }
+    let earlier = Telling { deadline: at("2027-08-12T12:00:00Z"), ..good.clone() };
+    let no_notice = Telling { is_notice: false, ..good };
+    assert_eq!(told(&[earlier, no_notice], &jo, &connection()), Told::default());
+}
+
+#[test]
+fn a_prompt_that_went_is_done_and_one_that_is_unknown_is_never_open_again() {
+    let invitation = stage("invitation", false);
+    let way = |state, bounced| {
+        way(&past(1, [Mark { bounced, ..mark("invitation", 1, state) }]), &invitation, JULY)
+    };
+    assert_eq!(way(PromptState::Sent, false), Way::Done);
+    assert_eq!(way(PromptState::Sent, true), Way::Bounced);
+    assert_eq!(way(PromptState::Refused, false), Way::Refused);
+    assert_eq!(way(PromptState::Unknown, false), Way::Unknown);
+    // A lease that has run out: taken over while it was only leased, never once it was sending.
+    assert_eq!(way(PromptState::Leased, false), Way::Open);
+    assert_eq!(way(PromptState::Sending, false), Way::Unknown);
+    assert_eq!(way(PromptState::Queued, false), Way::Open);
+}
+
+#[test]
+fn a_queued_prompt_waits_for_its_time_to_the_microsecond() {
+    let invitation = stage("invitation", false);
+    let past = past(1, [mark("invitation", 1, PromptState::Queued)]);
+    let before = way(&past, &invitation, "2027-06-30T23:59:59.999999Z");
+    assert_eq!(before, Way::Later(at(JULY)));
+    assert_eq!(way(&past, &invitation, JULY), Way::Open);
+}
+
+#[test]
+fn a_new_deadline_repeats_no_stage_but_the_final_notice() {
+    let went =
+        [mark("invitation", 1, PromptState::Sent), mark("final-notice", 1, PromptState::Sent)];
+    let past = past(2, went);
+    assert_eq!(way(&past, &stage("invitation", false), JULY), Way::Done);
+    assert_eq!(way(&past, &stage("final-notice", true), JULY), Way::Open);
+}
+
+#[test]
+fn whoever_was_told_another_date_is_told_the_new_one_once() {
+    let jo = party("jo@a.example").recipient;
+    let deadline = campaign().deadline;
+    let told = mark("invitation", 1, PromptState::Sent);
+    assert_eq!(past(2, [told.clone()]).misinformed(&jo, deadline), [Channel::Email]);
+    // The deadline moved back to what they were told.
+    let named = told.deadline.unwrap();
+    assert!(past(3, [told.clone()]).misinformed(&jo, named).is_empty());
+    let since = |state| past(2, [told.clone(), mark("final-notice", 2, state)]);
+    assert!(since(PromptState::Sent).misinformed(&jo, deadline).is_empty());
+    assert_eq!(since(PromptState::Queued).misinformed(&jo, deadline), [Channel::Email]);
+    let corrected = past(2, [told.clone(), mark("correction", 2, PromptState::Sent)]);
+    assert_eq!(way(&corrected, &Campaign::correction(), JULY), Way::Done);
+    let bounced = Mark { bounced: true, ..told };
+    assert!(past(2, [bounced]).misinformed(&jo, deadline).is_empty());
+}

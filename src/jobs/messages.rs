@@ -1,0 +1,191 @@
+//! From jobs.toml to what makes messages: the look, the links and the templates; and the
+//! occasions on which they are needed, for trying them out beforehand.
+
+use std::ffi::OsString;
+
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use crate::config::{Config, Mailbox, SecretError};
+use crate::delivery::link::Links;
+use crate::delivery::message;
+use crate::delivery::render::{Look, Renderer};
+use crate::delivery::sample::{CORRECTION, Occasion};
+use crate::delivery::templates::{TemplateProblem, Templates};
+use crate::domain::calendar::midnight;
+use crate::domain::campaign::{Stage, StageDay};
+use crate::domain::consent::scopes_to_ask;
+
+/// How long a link works that is sent after the deadline.
+const WIN_BACK_DAYS: i64 = 60;
+
+/// Why no messages can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Unready {
+    #[error("[app] has no reconnect_url: a message would have no link")]
+    NoReconnectUrl,
+    #[error("there is no [email], and so no sender")]
+    NoSender,
+    #[error("[link] has no secrets: a link could not be signed")]
+    NoLinkSecret,
+    #[error("the link cannot be signed: {0}")]
+    Secret(#[from] SecretError),
+    #[error("{} of the templates cannot be used; the first: {}", .0.len(), first(.0))]
+    Templates(Vec<TemplateProblem>),
+}
+
+fn first(problems: &[TemplateProblem]) -> String {
+    problems.first().map(ToString::to_string).unwrap_or_default()
+}
+
+impl Unready {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::NoReconnectUrl => {
+                "write reconnect_url below [app], with {token} in it; docs/link.md tells what it has to do"
+                    .to_owned()
+            }
+            Self::NoSender => "write an [email] table with `from`".to_owned(),
+            Self::NoLinkSecret => {
+                "write secrets = [{ env = \"LINK_SECRET\" }] below [link]".to_owned()
+            }
+            Self::Secret(error) => error.remedy(),
+            Self::Templates(problems) => {
+                problems.first().map(|problem| problem.remedy.clone()).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// Whether links are to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signing {
+    Real,
+    /// For looking at: needs no secret.
+    Cut,
+}
+
+/// What makes the messages of a configuration; `env` looks a variable up.
+///
+/// # Errors
+/// Something that messages are made from is missing or wrong.
+pub fn renderer(
+    config: &Config,
+    signing: Signing,
+    env: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Renderer, Unready> {
+    let address = config.app.reconnect_url.clone().ok_or(Unready::NoReconnectUrl)?;
+    let from = config.email.as_ref().map(|email| mailbox(&email.from)).ok_or(Unready::NoSender)?;
+    let client_id = &config.app.client_id;
+    let links = match signing {
+        Signing::Cut => Links::cut(address, client_id),
+        Signing::Real => {
+            let secret = config.link.secrets.first().ok_or(Unready::NoLinkSecret)?;
+            Links::signed(address, client_id, secret.resolve(env)?)
+        }
+    };
+    let messages = &config.messages;
+    let templates = Templates::load(messages.templates.as_deref(), &messages.locale)
+        .map_err(Unready::Templates)?;
+    let look = Look {
+        app: config.app.name.clone(),
+        company: messages.company.clone().unwrap_or_else(|| config.app.name.clone()),
+        colour: messages.colour.clone(),
+        list: list(client_id, &from),
+        from,
+        reply_to: messages.reply_to.as_ref().map(mailbox),
+        support_url: messages.support_url.as_ref().map(ToString::to_string),
+    };
+    Ok(Renderer::new(look, links, templates))
+}
+
+/// As [`renderer`], after every template that the configuration needs has been tried with
+/// the oddest data.
+///
+/// # Errors
+/// As [`renderer`]; and with every template that fails.
+pub fn tried_renderer(
+    config: &Config,
+    now: DateTime<Utc>,
+    env: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Renderer, Unready> {
+    let renderer = renderer(config, Signing::Real, env)?;
+    let problems = renderer.try_templates(&occasions(config, now));
+    if problems.is_empty() { Ok(renderer) } else { Err(Unready::Templates(problems)) }
+}
+
+fn mailbox(from: &Mailbox) -> message::Mailbox {
+    message::Mailbox { name: from.name.clone(), address: from.address.clone() }
+}
+
+/// One list for each app and sender: `xero-connections.0123456789abcdef….books.example`.
+fn list(client_id: &str, from: &message::Mailbox) -> String {
+    let app: String = client_id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let key = from.address.key();
+    let domain = key.rsplit_once('@').map_or(key, |(_, domain)| domain);
+    format!("xero-connections.{}.{domain}", app.to_ascii_lowercase())
+}
+
+/// Every message that the campaign may send.
+#[must_use]
+pub fn occasions(config: &Config, now: DateTime<Utc>) -> Vec<Occasion> {
+    let campaign = &config.campaign;
+    let stages = campaign.stages.iter().map(|stage| stage_occasion(config, stage, now));
+    stages.chain([correction(config, now)]).collect()
+}
+
+/// A stage's message, as it would go out at its first hour to come.
+#[must_use]
+pub fn stage_occasion(config: &Config, stage: &Stage, now: DateTime<Utc>) -> Occasion {
+    let campaign = &config.campaign;
+    let due = now.max(campaign.opens(stage));
+    let dated = campaign.working.next_opening(campaign.zone, due).unwrap_or(due);
+    let links_until = match stage.day {
+        StageDay::Before(_) => campaign.deadline,
+        StageDay::After(_) => dated + TimeDelta::days(WIN_BACK_DAYS),
+    };
+    Occasion {
+        stage: stage.name.clone(),
+        template: stage.template.clone(),
+        is_final: stage.is_final,
+        removal_from: if stage.is_final { removal(config, campaign.zone, dated) } else { None },
+        dated,
+        links_until,
+        ..correction(config, now)
+    }
+}
+
+/// The message that tells another deadline than an earlier one did.
+#[must_use]
+pub fn correction(config: &Config, now: DateTime<Utc>) -> Occasion {
+    let campaign = &config.campaign;
+    Occasion {
+        stage: CORRECTION.to_owned(),
+        template: CORRECTION.to_owned(),
+        is_final: false,
+        deadline: campaign.deadline,
+        zone: campaign.zone,
+        dated: campaign.working.next_opening(campaign.zone, now).unwrap_or(now),
+        removal_from: None,
+        links_until: campaign.deadline,
+        scopes: scopes_to_ask(campaign.required, []).canonical(),
+    }
+}
+
+/// The first day on which somebody told at `dated` could lose a connection: after whole days
+/// of notice, and in the window before the deadline. `None` when there is no such day.
+#[must_use]
+pub fn removal(config: &Config, zone: Tz, dated: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let policy = config.removal.as_ref().filter(|policy| policy.enabled)?;
+    let (notice, window) = (policy.min_notice_days?, policy.opens_days_before?);
+    let told = dated.with_timezone(&zone).date_naive();
+    // The day of the sending is not a whole one.
+    let after_notice = told.checked_add_days(Days::new(u64::from(notice) + 1))?;
+    let opens = config.campaign.day_from_deadline(-i64::from(window));
+    let opening = opens.with_timezone(&zone).date_naive();
+    let in_window = if midnight(zone, opening) < opens { opening.succ_opt()? } else { opening };
+    let from = midnight(zone, after_notice.max(in_window));
+    (from < config.campaign.deadline).then_some(from)
+}

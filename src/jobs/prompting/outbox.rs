@@ -1,0 +1,364 @@
+//! Handing prompts over: as many at a time as their ways allow, each written down as
+//! `sending` before it goes. One commit holds the outcomes of what came back and the intents
+//! of what goes next, never of more.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::rngs::StdRng;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::delivery::outcome::Outcome;
+use crate::domain::told::PromptState;
+use crate::store::prompts::{Advanced, Ended, Leased, Start};
+use crate::store::{self, Store};
+
+use super::parcel::Parcel;
+use super::verdict::{Breaker, Totals, Verdict, judge, released};
+use super::ways::{Way, Ways};
+
+/// How long a prompt stays in a worker's hands without a sign of life: another takes over
+/// what is leased then, and calls unknown what was being sent.
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// How often there is one.
+const SIGN_OF_LIFE: TimeDelta = TimeDelta::seconds(20);
+/// Failures of a way itself, one after the other, after which it is left alone for this run.
+const DOWN: usize = 3;
+
+/// A prompt that is ready to go.
+pub(super) struct Ready {
+    pub leased: Leased,
+    pub start: Start,
+    pub parcel: Arc<Parcel>,
+}
+
+/// What the outbox is given.
+pub(super) enum Item {
+    Ready(Box<Ready>),
+    /// Nothing to send; only to be written down.
+    Ended(Ended),
+    /// The same, because something failed.
+    Failed(Ended),
+}
+
+pub(super) struct Outbox<'a> {
+    pub store: &'a Store,
+    pub clock: &'a dyn Clock,
+    /// Cancelled when nothing more is to be leased.
+    pub stop: CancellationToken,
+    pub ways: &'a Ways,
+    pub owner: Uuid,
+    pub chance: StdRng,
+    pub totals: Totals,
+    pub breaker: Breaker,
+    /// Ways that are left alone for the rest of the run.
+    pub closed: &'a Mutex<BTreeSet<String>>,
+    /// Failures of each way itself, one after the other.
+    down: BTreeMap<String, usize>,
+    /// Recipients that refused a mail for good, with what was said.
+    pub refused: Vec<(String, String)>,
+    ready: VecDeque<Box<Ready>>,
+    ended: Vec<Ended>,
+    flying: BTreeMap<Uuid, Flying>,
+    wait_until: Option<DateTime<Utc>>,
+}
+
+/// A prompt that is being handed over.
+struct Flying {
+    leased: Leased,
+    way: Arc<Way>,
+}
+
+impl<'a> Outbox<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        clock: &'a dyn Clock,
+        cancel: &'a CancellationToken,
+        ways: &'a Ways,
+        closed: &'a Mutex<BTreeSet<String>>,
+        owner: Uuid,
+        chance: StdRng,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            stop: cancel.child_token(),
+            ways,
+            owner,
+            chance,
+            totals: Totals::default(),
+            breaker: Breaker::default(),
+            closed,
+            down: BTreeMap::new(),
+            refused: Vec::new(),
+            ready: VecDeque::new(),
+            ended: Vec::new(),
+            flying: BTreeMap::new(),
+            wait_until: None,
+        }
+    }
+
+    /// Sends what comes until there is no more, or the run is to stop; what is in flight is
+    /// waited for in any case, and what has not gone is given back.
+    pub(super) async fn run(
+        &mut self,
+        mut items: mpsc::Receiver<Vec<Item>>,
+    ) -> Result<(), store::Error> {
+        let mut tasks: JoinSet<(Uuid, Outcome)> = JoinSet::new();
+        let mut is_over = false;
+        let mut alive = self.clock.now();
+        loop {
+            if self.breaker.is_open() {
+                self.stop.cancel();
+            }
+            if self.stop.is_cancelled() {
+                items.close();
+                self.give_back(|_| true);
+            }
+            self.advance(&mut tasks).await?;
+            if tasks.is_empty() && self.ready.is_empty() && self.ended.is_empty() && is_over {
+                return Ok(());
+            }
+            let now = self.clock.now();
+            if now - alive >= SIGN_OF_LIFE {
+                self.sign_of_life(now).await?;
+                alive = now;
+            }
+            let rest = alive + SIGN_OF_LIFE - now;
+            let wait = self.wait_until.map_or(rest, |until| (until - now).min(rest));
+            let room = self.ready.len() < 2 * self.most_in_flight();
+            let waits = !tasks.is_empty() || !self.ready.is_empty();
+            tokio::select! {
+                biased;
+                Some(done) = tasks.join_next() => {
+                    self.came_back(done);
+                    // Whatever else is there goes into the same commit.
+                    while let Some(done) = tasks.try_join_next() {
+                        self.came_back(done);
+                    }
+                }
+                more = items.recv(), if room && !is_over => match more {
+                    Some(items) => self.take(items),
+                    None => is_over = true,
+                },
+                () = self.stop.cancelled(), if !self.stop.is_cancelled() => {}
+                () = self.clock.sleep(wait.max(TimeDelta::milliseconds(1))), if waits => {}
+            }
+        }
+    }
+
+    fn most_in_flight(&self) -> usize {
+        self.ready
+            .iter()
+            .filter_map(|ready| self.ways.get(&ready.leased.channel))
+            .map(|way| way.in_flight)
+            .max()
+            .unwrap_or(1)
+    }
+
+    fn take(&mut self, items: Vec<Item>) {
+        let closed = lock(self.closed).clone();
+        let now = self.clock.now();
+        for item in items {
+            match item {
+                Item::Ready(ready) if closed.contains(&ready.leased.channel) => {
+                    self.ended.push(released(&ready.leased, None, now));
+                }
+                Item::Ready(ready) => self.ready.push_back(ready),
+                Item::Ended(ended) => self.ended.push(ended),
+                Item::Failed(ended) => {
+                    self.totals.failures += 1;
+                    self.ended.push(ended);
+                }
+            }
+        }
+    }
+
+    /// Puts what has not gone back where it came from.
+    fn give_back(&mut self, which: impl Fn(&Leased) -> bool) {
+        let now = self.clock.now();
+        let (back, stay): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.ready).into_iter().partition(|ready| which(&ready.leased));
+        self.ready = stay;
+        self.ended.extend(back.iter().map(|ready| released(&ready.leased, None, now)));
+    }
+
+    /// Writes down what came back, and lets go what there is room for.
+    async fn advance(&mut self, tasks: &mut JoinSet<(Uuid, Outcome)>) -> Result<(), store::Error> {
+        let now = self.clock.now();
+        let rested = self.wait_until.is_none_or(|until| until <= now);
+        let batches = self.next_batches(rested);
+        if batches.is_empty() && self.ended.is_empty() {
+            return Ok(());
+        }
+        let mut batches: VecDeque<_> = batches.into();
+        loop {
+            let (channel, batch) = batches.pop_front().unwrap_or_default();
+            let way = self.ways.get(&channel).cloned();
+            let starts: Vec<Start> = batch.iter().map(|ready| ready.start.clone()).collect();
+            let spacing = way.as_ref().and_then(|way| way.spacing);
+            let advanced = self.write(&starts, &channel, spacing).await?;
+            if let Some(until) = advanced.wait_until {
+                self.wait_until = Some(until);
+            } else if !channel.is_empty() {
+                self.wait_until = None;
+            }
+            for ready in batch.into_iter().rev() {
+                let prompt = ready.leased.prompt;
+                if advanced.started.contains(&prompt) {
+                    if let Some(way) = &way {
+                        self.let_go(ready, Arc::clone(way), tasks);
+                    }
+                } else if advanced.lost.contains(&prompt) {
+                    tracing::warn!(prompt.id = %prompt, "another worker has taken it over");
+                } else {
+                    self.ready.push_front(ready);
+                }
+            }
+            if batches.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What may go next, by channel. Mail waits while its rate wants it to.
+    fn next_batches(&mut self, rested: bool) -> Vec<(String, Vec<Box<Ready>>)> {
+        let mut room: BTreeMap<&str, usize> = BTreeMap::new();
+        for ready in &self.ready {
+            if let Some(way) = self.ways.get(&ready.leased.channel) {
+                room.insert(&ready.leased.channel, way.in_flight);
+            }
+        }
+        for flying in self.flying.values() {
+            if let Some(room) = room.get_mut(flying.leased.channel.as_str()) {
+                *room = room.saturating_sub(1);
+            }
+        }
+        let mut room: BTreeMap<String, usize> =
+            room.into_iter().map(|(channel, room)| (channel.to_owned(), room)).collect();
+        let mut batches: BTreeMap<String, Vec<Box<Ready>>> = BTreeMap::new();
+        let mut stay = VecDeque::with_capacity(self.ready.len());
+        for ready in std::mem::take(&mut self.ready) {
+            let channel = &ready.leased.channel;
+            let is_spaced = self.ways.get(channel).is_some_and(|way| way.spacing.is_some());
+            match room.get_mut(channel) {
+                Some(room) if *room > 0 && (rested || !is_spaced) => {
+                    *room -= 1;
+                    batches.entry(channel.clone()).or_default().push(ready);
+                }
+                _ => stay.push_back(ready),
+            }
+        }
+        self.ready = stay;
+        batches.into_iter().collect()
+    }
+
+    /// Commits, and waits out a database that is away for a moment: what is in flight has an
+    /// outcome that must not be lost.
+    async fn write(
+        &mut self,
+        starts: &[Start],
+        channel: &str,
+        spacing: Option<TimeDelta>,
+    ) -> Result<Advanced, store::Error> {
+        const PAUSES: [i64; 5] = [1, 2, 4, 8, 16];
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let now = self.clock.now();
+            let allowance = spacing.map(|spacing| (channel, spacing));
+            let written = self
+                .store
+                .advance_prompts(&self.ended, starts, self.owner, now, now + LEASE, allowance)
+                .await;
+            match (written, pauses.next()) {
+                (Ok(advanced), _) => {
+                    self.ended.clear();
+                    return Ok(advanced);
+                }
+                (Err(error), Some(pause)) if error.may_pass() => {
+                    tracing::warn!(pause_s = pause, "waiting for the database: {error}");
+                    self.clock.sleep(TimeDelta::seconds(pause)).await;
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+    }
+
+    fn let_go(&mut self, ready: Box<Ready>, way: Arc<Way>, tasks: &mut JoinSet<(Uuid, Outcome)>) {
+        let Ready { leased, parcel, .. } = *ready;
+        let prompt = leased.prompt;
+        let now = self.clock.now();
+        let carrier = Arc::clone(&way);
+        tasks.spawn(async move { (prompt, carrier.deliver(&parcel, now).await) });
+        self.flying.insert(prompt, Flying { leased, way });
+    }
+
+    fn came_back(&mut self, done: Result<(Uuid, Outcome), tokio::task::JoinError>) {
+        let Ok((prompt, outcome)) = done else {
+            // Its lease runs out, and it is called unknown then.
+            tracing::error!("sending a prompt ended in a panic");
+            self.totals.failures += 1;
+            return;
+        };
+        let Some(Flying { leased, way }) = self.flying.remove(&prompt) else { return };
+        let now = self.clock.now();
+        let attempts = leased.attempts + 1;
+        let Verdict { ended, channel_down, refused } =
+            judge(&leased, attempts, outcome, &way, now, &mut self.chance);
+        let why = ended.outcome.as_deref().unwrap_or_default();
+        let (id, stage, channel) = (prompt, &leased.stage, &leased.channel);
+        match ended.state {
+            PromptState::Sent => {
+                self.totals.sent += 1;
+                tracing::debug!(prompt.id = %id, prompt.stage = stage, prompt.channel = channel, "prompt sent");
+            }
+            PromptState::Unknown => {
+                self.totals.unknown += 1;
+                tracing::warn!(prompt.id = %id, prompt.stage = stage, prompt.channel = channel, remedy = "find out whether it arrived, then worker settle", "nobody knows whether a prompt arrived: {why}");
+            }
+            PromptState::Refused => {
+                self.totals.failures += 1;
+                tracing::warn!(prompt.id = %id, prompt.stage = stage, prompt.channel = channel, "a prompt was refused: {why}");
+            }
+            _ => {
+                self.totals.failures += 1;
+                tracing::warn!(prompt.id = %id, prompt.stage = stage, prompt.channel = channel, retry_at = %ended.due_at, "a prompt was refused for now: {why}");
+            }
+        }
+        self.breaker.note(ended.state);
+        if refused && leased.channel == "email" {
+            self.refused.push((leased.recipient.clone(), why.to_owned()));
+        }
+        let channel = leased.channel.clone();
+        self.ended.push(ended);
+        if channel_down {
+            let failures = self.down.entry(channel.clone()).or_default();
+            *failures += 1;
+            if *failures >= DOWN && lock(self.closed).insert(channel.clone()) {
+                tracing::error!(
+                    prompt.channel = channel,
+                    remedy = "mend it; what was not sent goes out with a later run",
+                    "the channel is left alone for the rest of this run"
+                );
+                self.give_back(|leased| leased.channel == channel);
+            }
+        } else {
+            self.down.remove(&channel);
+        }
+    }
+
+    async fn sign_of_life(&self, now: DateTime<Utc>) -> Result<(), store::Error> {
+        let ids = self.flying.keys().copied().chain(self.ready.iter().map(|r| r.leased.prompt));
+        self.store.extend_leases(&ids.collect::<Vec<_>>(), self.owner, now, now + LEASE).await
+    }
+}
+
+/// A panic elsewhere leaves nothing half done in a set.
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

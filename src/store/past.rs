@@ -1,0 +1,192 @@
+//! The past that decisions are made on: who was told what, and which prompts there are.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::domain::connection::Connection;
+use crate::domain::grant::ConnectionKey;
+use crate::domain::recipient::responsible;
+use crate::domain::scopes::ScopeText;
+use crate::domain::told::{Mark, Past, PromptState, Telling};
+
+use super::dialect::{Ids, Words, with_ids, with_words};
+use super::{Error, Store, with_db, with_tx};
+
+#[derive(sqlx::FromRow)]
+struct TellingRow {
+    connection_key: Uuid,
+    recipient: String,
+    stage: String,
+    deadline: DateTime<Utc>,
+    required: String,
+    connected_at: Option<DateTime<Utc>>,
+    removal_from: Option<DateTime<Utc>>,
+    is_notice: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct MarkRow {
+    recipient: String,
+    stage: String,
+    channel: String,
+    edition: i64,
+    state: String,
+    due_at: DateTime<Utc>,
+    lease_until: Option<DateTime<Utc>>,
+    deadline: Option<DateTime<Utc>>,
+    bounced_at: Option<DateTime<Utc>>,
+    day: Option<String>,
+    lease_owner: Option<Uuid>,
+}
+
+impl Store {
+    /// The number of the deadline's present edition; a changed deadline becomes a new one.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn edition(&self, deadline: DateTime<Utc>, now: DateTime<Utc>) -> Result<i64, Error> {
+        const LAST: &str = "SELECT number, deadline FROM editions ORDER BY number DESC LIMIT 1";
+        // The same number twice is the same change, found by two workers.
+        const ADD: &str = "INSERT INTO editions (number, deadline, since) VALUES ($1, $2, $3) \
+            ON CONFLICT (number) DO NOTHING";
+        let last: Option<(i64, DateTime<Utc>)> =
+            with_db!(self, db => sqlx::query_as(LAST).fetch_optional(db).await)?;
+        let number = match last {
+            Some((number, known)) if known == deadline => return Ok(number),
+            Some((number, _)) => number + 1,
+            None => 1,
+        };
+        let mut tx = self.begin().await?;
+        with_tx!(&mut tx, db => {
+            sqlx::query(ADD).bind(number).bind(deadline).bind(now).execute(db).await.map(|_| ())
+        })?;
+        tx.commit().await?;
+        Ok(number)
+    }
+
+    /// The present edition, as far as the database knows; 0 when no run has begun one.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn known_edition(&self) -> Result<i64, Error> {
+        const SQL: &str = "SELECT COALESCE(max(number), 0) FROM editions";
+        Ok(with_db!(self, db => sqlx::query_scalar(SQL).fetch_one(db).await)?)
+    }
+
+    /// Whether there is any prompt at all.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn has_prompts(&self) -> Result<bool, Error> {
+        const SQL: &str = "SELECT count(*) FROM (SELECT 1 FROM prompts LIMIT 1) AS some";
+        let count: i64 = with_db!(self, db => sqlx::query_scalar(SQL).fetch_one(db).await)?;
+        Ok(count > 0)
+    }
+
+    /// The past of these grants' connections and of everyone responsible for them.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn past(&self, edition: i64, grants: &[Vec<Connection>]) -> Result<Past, Error> {
+        self.past_but_for(edition, grants, None).await
+    }
+
+    /// The same as whoever holds the leases of `owner` sees it: those prompts are open.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn past_but_for(
+        &self,
+        edition: i64,
+        grants: &[Vec<Connection>],
+        owner: Option<Uuid>,
+    ) -> Result<Past, Error> {
+        let connections = grants.iter().flatten().map(|connection| connection.key.0).collect();
+        let recipients: BTreeSet<String> = grants
+            .iter()
+            .flat_map(|grant| responsible(grant))
+            .map(|party| party.recipient.key())
+            .collect();
+        let mut past = Past::new(edition);
+        for row in self.tellings(connections).await? {
+            past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
+        }
+        for row in self.marks(recipients.into_iter().collect()).await? {
+            let is_own = owner.is_some() && row.lease_owner == owner;
+            let mut mark = row.into_mark()?;
+            if is_own && mark.state == PromptState::Leased {
+                mark.until = DateTime::<Utc>::MIN_UTC;
+            }
+            past.add_mark(mark);
+        }
+        Ok(past)
+    }
+
+    async fn tellings(&self, connections: Vec<Uuid>) -> Result<Vec<TellingRow>, Error> {
+        let sql = with_ids(
+            self,
+            "SELECT c.connection_key, p.recipient, p.stage, p.deadline, c.required, \
+                c.connected_at, c.removal_from, p.is_notice \
+             FROM prompt_connections c JOIN prompts p ON p.prompt_id = c.prompt_id \
+             WHERE c.connection_key {ids} AND p.state = 'sent' AND p.bounced_at IS NULL \
+                AND p.deadline IS NOT NULL",
+        );
+        Ok(with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(Ids(connections)).fetch_all(db).await
+        })?)
+    }
+
+    async fn marks(&self, recipients: Vec<String>) -> Result<Vec<MarkRow>, Error> {
+        let sql = with_words(
+            self,
+            "SELECT recipient, stage, channel, edition, state, due_at, lease_until, deadline, \
+                bounced_at, day, lease_owner FROM prompts WHERE recipient {words}",
+        );
+        Ok(with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(Words(recipients)).fetch_all(db).await
+        })?)
+    }
+}
+
+impl TellingRow {
+    fn into_telling(self) -> Result<Telling, Error> {
+        let ScopeText { set, unknown, .. } = ScopeText::read(&self.required);
+        if !unknown.is_empty() {
+            return Err(Error::inconsistent("prompt_connections", "required", self.required));
+        }
+        Ok(Telling {
+            recipient: self.recipient,
+            stage: self.stage,
+            deadline: self.deadline,
+            required: set,
+            connected_at: self.connected_at,
+            removal_from: self.removal_from,
+            is_notice: self.is_notice,
+        })
+    }
+}
+
+impl MarkRow {
+    fn into_mark(self) -> Result<Mark, Error> {
+        let state = PromptState::parse(&self.state)
+            .ok_or_else(|| Error::inconsistent("prompts", "state", self.state))?;
+        let until = match state {
+            PromptState::Leased | PromptState::Sending => self.lease_until,
+            _ => None,
+        };
+        Ok(Mark {
+            recipient: self.recipient,
+            stage: self.stage,
+            channel: self.channel,
+            edition: self.edition,
+            state,
+            until: until.unwrap_or(self.due_at),
+            deadline: self.deadline,
+            bounced: self.bounced_at.is_some(),
+            day: self.day.and_then(|day| day.parse().ok()),
+        })
+    }
+}

@@ -1,0 +1,290 @@
+//! From a leased prompt to its outcome. What is about to be handed over is committed
+//! together with the outcomes of what came back meanwhile: one commit serves both.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::domain::grant::ConnectionKey;
+use crate::domain::told::PromptState;
+use crate::store::bulk::{Cell, Kind, Statement, Target, fill};
+use crate::store::dialect::{Dialect, Ids, time_text};
+use crate::store::{Error, Store, Tx, with_tx};
+
+/// A leased prompt that is about to be handed over.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub prompt: Uuid,
+    pub fence: i64,
+    /// It counts as telling.
+    pub is_notice: bool,
+    pub digest: String,
+    pub message_sha256: String,
+    pub template_sha256: String,
+    pub shown: Vec<Shown>,
+}
+
+/// A connection that the message shows, with what it is told for.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub connection: ConnectionKey,
+    /// Scope names in order, one space between them.
+    pub required: String,
+    pub connected_at: Option<DateTime<Utc>>,
+    pub removal_from: Option<DateTime<Utc>>,
+}
+
+/// A prompt that was in one's hands, and where it goes from there.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub prompt: Uuid,
+    pub fence: i64,
+    pub state: PromptState,
+    /// What the other side said.
+    pub outcome: Option<String>,
+    /// The other side's name for the message.
+    pub reference: Option<String>,
+    /// When a queued one may go.
+    pub due_at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct StartRecord<'a> {
+    id: Uuid,
+    fence: i64,
+    notice: bool,
+    digest: &'a str,
+    message: &'a str,
+    template: &'a str,
+}
+
+#[derive(Serialize)]
+struct EndRecord<'a> {
+    id: Uuid,
+    fence: i64,
+    state: &'static str,
+    outcome: Option<&'a str>,
+    reference: Option<&'a str>,
+    due: String,
+    sent: Option<String>,
+}
+
+const SHOWN: Target = Target {
+    table: "prompt_connections",
+    columns: &[
+        ("prompt_id", Kind::Uuid),
+        ("connection_key", Kind::Uuid),
+        ("required", Kind::Text),
+        ("connected_at", Kind::Time),
+        ("removal_from", Kind::Time),
+    ],
+    key: None,
+    keep: &[],
+};
+
+impl Store {
+    /// Writes down what came back and what goes out next, in one commit. `allowance` is the
+    /// least time between two messages of the named kind, for all workers together. Gives
+    /// the prompts that may be handed over now; the others are not in these hands any more,
+    /// or have to wait until the time given.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn advance_prompts(
+        &self,
+        ended: &[Ended],
+        starting: &[Start],
+        owner: Uuid,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+        allowance: Option<(&str, TimeDelta)>,
+    ) -> Result<Advanced, Error> {
+        let mut tx = self.begin().await?;
+        self.end(&mut tx, ended, now).await?;
+        let (count, wait_until) = match allowance {
+            Some((name, space)) if !starting.is_empty() => {
+                allow(&mut tx, name, space, starting.len(), now).await?
+            }
+            _ => (starting.len(), None),
+        };
+        let starting = &starting[..count];
+        let started = self.start(&mut tx, starting, owner, now, lease_until).await?;
+        tx.commit().await?;
+        let lost =
+            starting.iter().map(|start| start.prompt).filter(|id| !started.contains(id)).collect();
+        Ok(Advanced { started, lost, wait_until })
+    }
+
+    async fn end(&self, tx: &mut Tx, ended: &[Ended], now: DateTime<Utc>) -> Result<(), Error> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let records: Vec<EndRecord<'_>> = ended.iter().map(|ended| ended.record(now)).collect();
+        // A definite answer that comes after the lease ran out still settles it: nobody else
+        // can have had it meanwhile, since the fence would have moved on.
+        let sql = format!(
+            "UPDATE prompts SET state = n.state, outcome = n.outcome, reference = n.reference, \
+                due_at = n.due, sent_at = n.sent, lease_until = NULL, \
+                day = CASE WHEN n.state = 'queued' THEN NULL ELSE day END \
+             FROM {} WHERE prompts.prompt_id = n.id AND prompts.fence = n.fence \
+                AND prompts.state IN ('leased', 'sending', 'unknown')",
+            Dialect::of(self).records(&[
+                ("id", Kind::Uuid),
+                ("fence", Kind::Int),
+                ("state", Kind::Text),
+                ("outcome", Kind::Text),
+                ("reference", Kind::Text),
+                ("due", Kind::Time),
+                ("sent", Kind::Time),
+            ])
+        );
+        let records = json(&records);
+        with_tx!(tx, db => {
+            sqlx::query(AssertSqlSafe(sql)).bind(records).execute(db).await.map(|_| ())
+        })?;
+        Ok(())
+    }
+
+    async fn start(
+        &self,
+        tx: &mut Tx,
+        starting: &[Start],
+        owner: Uuid,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+    ) -> Result<HashSet<Uuid>, Error> {
+        if starting.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let records: Vec<StartRecord<'_>> = starting.iter().map(Start::record).collect();
+        let sql = format!(
+            "UPDATE prompts SET state = 'sending', attempts = attempts + 1, sending_at = $3, \
+                lease_until = $4, is_notice = n.notice, digest = n.digest, \
+                message_sha256 = n.message, template_sha256 = n.template, \
+                deadline = (SELECT deadline FROM editions WHERE number = prompts.edition) \
+             FROM {} WHERE prompts.prompt_id = n.id AND prompts.fence = n.fence \
+                AND prompts.state = 'leased' AND prompts.lease_owner = $2 \
+                AND prompts.lease_until > $3 \
+             RETURNING prompts.prompt_id",
+            Dialect::of(self).records(&[
+                ("id", Kind::Uuid),
+                ("fence", Kind::Int),
+                ("notice", Kind::Bool),
+                ("digest", Kind::Text),
+                ("message", Kind::Text),
+                ("template", Kind::Text),
+            ])
+        );
+        let records = json(&records);
+        let started: Vec<Uuid> = with_tx!(&mut *tx, db => {
+            sqlx::query_scalar(AssertSqlSafe(sql))
+                .bind(records)
+                .bind(owner)
+                .bind(now)
+                .bind(lease_until)
+                .fetch_all(db)
+                .await
+        })?;
+        let started: HashSet<Uuid> = started.into_iter().collect();
+        let dialect = Dialect::of(self);
+        let ids = Ids(started.iter().copied().collect());
+        let before = "DELETE FROM prompt_connections WHERE prompt_id {ids}";
+        let mut statements = vec![Statement::about(dialect, before, ids)?];
+        let shown = starting
+            .iter()
+            .filter(|start| started.contains(&start.prompt))
+            .flat_map(|start| start.shown.iter().flat_map(|shown| shown.cells(start.prompt)));
+        fill(dialect, &SHOWN, shown.collect(), &mut statements)?;
+        for statement in statements {
+            statement.run(tx).await?;
+        }
+        Ok(started)
+    }
+}
+
+/// What came of [`Store::advance_prompts`].
+#[derive(Clone, Debug, Default)]
+pub struct Advanced {
+    /// May be handed over, and has to be.
+    pub started: HashSet<Uuid>,
+    /// Not in these hands any more.
+    pub lost: Vec<Uuid>,
+    /// When the first of those may go for which the rate left no room.
+    pub wait_until: Option<DateTime<Utc>>,
+}
+
+/// How many of a kind may go now, and when the next may if not all. Each takes its space of
+/// time, in all workers together.
+async fn allow(
+    tx: &mut Tx,
+    name: &str,
+    space: TimeDelta,
+    wanted: usize,
+    now: DateTime<Utc>,
+) -> Result<(usize, Option<DateTime<Utc>>), Error> {
+    /// What may be made up for after a moment in which none was ready.
+    const SLACK: TimeDelta = TimeDelta::seconds(1);
+    // The row is locked until the commit, so that two workers count one after the other.
+    const TAKE: &str = "INSERT INTO rates (name, next_at) VALUES ($1, $2) \
+        ON CONFLICT (name) DO UPDATE SET next_at = rates.next_at RETURNING next_at";
+    const PUT: &str = "UPDATE rates SET next_at = $2 WHERE name = $1";
+    let known: DateTime<Utc> = with_tx!(&mut *tx, db => {
+        sqlx::query_scalar(TAKE).bind(name).bind(now - SLACK).fetch_one(db).await
+    })?;
+    let mut next = known.max(now - SLACK);
+    let mut count = 0;
+    while count < wanted && next <= now {
+        count += 1;
+        next += space;
+    }
+    with_tx!(&mut *tx, db => {
+        sqlx::query(PUT).bind(name).bind(next).execute(db).await.map(|_| ())
+    })?;
+    Ok((count, (count < wanted).then_some(next)))
+}
+
+impl Start {
+    fn record(&self) -> StartRecord<'_> {
+        StartRecord {
+            id: self.prompt,
+            fence: self.fence,
+            notice: self.is_notice,
+            digest: &self.digest,
+            message: &self.message_sha256,
+            template: &self.template_sha256,
+        }
+    }
+}
+
+impl Shown {
+    fn cells(&self, prompt: Uuid) -> [Cell; SHOWN.columns.len()] {
+        [
+            Cell::Uuid(Some(prompt)),
+            Cell::Uuid(Some(self.connection.0)),
+            Cell::Text(Some(self.required.clone())),
+            Cell::Time(self.connected_at),
+            Cell::Time(self.removal_from),
+        ]
+    }
+}
+
+impl Ended {
+    fn record(&self, now: DateTime<Utc>) -> EndRecord<'_> {
+        EndRecord {
+            id: self.prompt,
+            fence: self.fence,
+            state: self.state.as_str(),
+            outcome: self.outcome.as_deref(),
+            reference: self.reference.as_deref(),
+            due: time_text(self.due_at),
+            sent: (self.state == PromptState::Sent).then(|| time_text(now)),
+        }
+    }
+}
+
+fn json(records: &impl Serialize) -> String {
+    serde_json::to_string(records).unwrap_or_default()
+}

@@ -1,0 +1,441 @@
+//! Messages: what they say, what they must not say, and their bytes as an independent reader
+//! of mail sees them.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use mail_parser::{HeaderValue, MessageParser, MimeHeaders};
+use proptest::prelude::*;
+use uuid::Uuid;
+use worker::delivery::link::Links;
+use worker::delivery::message::Message;
+use worker::delivery::render::{RenderError, Renderer};
+use worker::delivery::templates::{TemplateProblem, Templates};
+use worker::domain::digest::Digest;
+
+use crate::support::letters::{
+    CLIENT_ID, SECRET, address, digest, links, look, occasion, renderer, token_in,
+};
+
+const TEMPLATES: [&str; 5] = ["invitation", "reminder", "final-notice", "stopped", "correction"];
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn rendered(digest: &Digest) -> Message {
+    renderer().render(digest).unwrap_or_else(|error| panic!("{error}: {}", error.remedy()))
+}
+
+/// What both forms of a message say, each in one line.
+fn both(message: &Message) -> [String; 2] {
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let html: String =
+        message.html.split('<').map(|tag| tag.split_once('>').map_or(tag, |it| it.1)).collect();
+    [flat(&message.text), flat(&html.replace("&#x27;", "'").replace("&amp;", "&"))]
+}
+
+#[test]
+fn every_message_says_what_why_by_when_and_what_to_do_in_both_forms() {
+    for template in TEMPLATES {
+        let digest = digest(template);
+        let message = rendered(&digest);
+        assert!(message.subject.contains("Acme Books"), "{}", message.subject);
+        for text in both(&message) {
+            for said in [
+                "Hello Mere Parata,",
+                "Monday 13 September 2027",
+                "This is Xero's decision, for every app; it is not ours.",
+                "Any colleague who can log in to Acme Books",
+                "Your data in Xero and in Acme Books, and every other app",
+                "Kauri Coast Plumbing Limited (AC-96124)",
+                "Tūī & Sons Builders",
+                "write to help@books.example",
+                "https://books.example/help",
+                &digest.reference(),
+                "Acme Limited",
+            ] {
+                assert!(text.contains(said), "{template} does not say {said:?}:\n{text}");
+            }
+        }
+        for grant in &digest.grants {
+            let link = links(SECRET).link(&digest, grant);
+            assert_eq!(message.text.matches(&link).count(), 1, "{template}");
+            assert_eq!(message.html.matches(&format!("href=\"{link}\"")).count(), 1, "{template}");
+        }
+    }
+}
+
+#[test]
+fn days_are_the_recipients_own() {
+    let mut digest = digest("invitation");
+    assert!(rendered(&digest).subject.ends_with("before Monday 13 September 2027"));
+    digest.zone = chrono_tz::Europe::London;
+    assert!(rendered(&digest).subject.ends_with("before Sunday 12 September 2027"));
+}
+
+#[test]
+fn the_final_notice_names_the_day_of_removal_only_where_there_is_one() {
+    let mut digest = digest("final-notice");
+    for text in both(&rendered(&digest)) {
+        assert!(!text.to_lowercase().contains("remove"), "{text}");
+        assert!(text.to_lowercase().contains("before monday 13 september 2027"), "{text}");
+    }
+    digest.removal_from = Some(at("2027-08-15T12:00:00Z"));
+    let message = rendered(&digest);
+    assert!(message.subject.contains("from Monday 16 August 2027 on"), "{}", message.subject);
+    for text in both(&message) {
+        assert!(text.contains("from Monday 16 August 2027 on we may remove"), "{text}");
+        assert!(text.contains("retires, for all apps, on Monday 13 September 2027"), "{text}");
+    }
+}
+
+#[test]
+fn a_correction_names_both_days() {
+    for text in both(&rendered(&digest("correction"))) {
+        let both = "on Monday 13 September 2027, and not on Monday 27 September 2027 as we wrote";
+        assert!(text.contains(both), "{text}");
+    }
+}
+
+#[test]
+fn what_has_no_room_is_counted() {
+    let mut digest = digest("reminder");
+    for (not_shown, said) in [(0, None), (1, Some("And 1 more")), (10_001, Some("And 10001 more"))]
+    {
+        digest.not_shown = not_shown;
+        for text in both(&rendered(&digest)) {
+            assert_eq!(text.contains("which did not fit"), said.is_some(), "{text}");
+            assert!(said.is_none_or(|said| text.contains(said)), "{text}");
+            assert!(text.contains(&format!("{} organisations", not_shown + 3)), "{text}");
+        }
+    }
+}
+
+#[test]
+fn one_connection_is_called_by_its_name_and_a_nameless_one_by_its_account() {
+    let mut digest = digest("invitation");
+    digest.grants.remove(0);
+    assert!(rendered(&digest).text.contains("connected to Tūī & Sons Builders in Xero"));
+    digest.grants[0].connections[0].tenant_name = Some(" \u{200b} ".to_owned());
+    assert!(rendered(&digest).text.contains("connected to an organisation without a name in"));
+    digest.grants[0].connections[0].account = Some("AC-1".to_owned());
+    assert!(rendered(&digest).text.contains("connected to AC-1 in Xero"));
+}
+
+#[test]
+fn names_are_text_and_nothing_else() {
+    let mut digest = digest("invitation");
+    digest.name = Some("<img src=x onerror=alert(1)>".to_owned());
+    digest.grants[0].connections[0].tenant_name =
+        Some("A\" onclick=\"x\r\nBcc: all@example.org {{ app }} {% if %}".to_owned());
+    let message = rendered(&digest);
+    assert!(!message.html.contains("<img") && !message.html.contains("\" onclick"));
+    assert!(message.html.contains("&lt;img"));
+    for text in both(&message) {
+        assert!(text.contains("Bcc: all@example.org {{ app }} {% if %}"), "{text}");
+    }
+    assert!(!message.text.contains("\nBcc"));
+}
+
+#[test]
+fn the_bytes_are_a_mail_with_everything_in_its_place() {
+    let digest = digest("final-notice");
+    let message = rendered(&digest);
+    let bytes = message.to_bytes().unwrap();
+    let mail = MessageParser::default().parse(&bytes).unwrap();
+    let id = format!("{}@books.example", digest.prompt);
+    assert_eq!(mail.message_id(), Some(id.as_str()));
+    assert_eq!(message.message_id(), format!("<{id}>"));
+    assert_eq!(mail.date().unwrap().to_rfc3339(), "2027-07-14T21:00:00Z");
+    let address = |list: Option<&mail_parser::Address<'_>>| -> Vec<(String, String)> {
+        let name = |one: &mail_parser::Addr<'_>| one.name().unwrap_or_default().to_owned();
+        let mailbox = |one: &mail_parser::Addr<'_>| one.address().unwrap_or_default().to_owned();
+        list.unwrap().iter().map(|one| (name(one), mailbox(one))).collect()
+    };
+    let pair = |name: &str, address: &str| vec![(name.to_owned(), address.to_owned())];
+    assert_eq!(address(mail.from()), pair("Acme Books", "support@books.example"));
+    assert_eq!(address(mail.to()), pair("Mere Parata", "mere@kauri-coast.example"));
+    assert_eq!(address(mail.reply_to()), pair("Acme Help", "help@books.example"));
+    assert!(mail.cc().is_none() && mail.bcc().is_none());
+    assert_eq!(mail.subject(), Some(message.subject.as_str()));
+    assert_eq!(mail.header_raw("Auto-Submitted").map(str::trim), Some("auto-generated"));
+    let HeaderValue::Address(list) = mail.list_id() else { panic!("{:?}", mail.list_id()) };
+    assert_eq!(list.first().unwrap().address(), Some("xero-connections.books.example"));
+    assert_eq!(mail.body_text(0).unwrap().replace("\r\n", "\n"), message.text);
+    assert_eq!(mail.body_html(0).unwrap().replace("\r\n", "\n"), message.html);
+    let kind = mail.content_type().unwrap();
+    assert_eq!((kind.ctype(), kind.subtype()), ("multipart", Some("alternative")));
+    let boundary = format!("part-{}", digest.prompt.simple());
+    assert_eq!(kind.attribute("boundary"), Some(boundary.as_str()));
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.is_ascii() && text.replace("\r\n", "").find(['\r', '\n']).is_none());
+    assert!(text.lines().all(|line| line.len() <= 998));
+}
+
+#[test]
+fn domains_are_written_in_ascii_and_only_local_parts_need_more_of_a_server() {
+    let mut digest = digest("invitation");
+    digest.address = Some("Jo@Bücher.Example".to_owned());
+    let message = rendered(&digest);
+    assert!(!message.needs_smtputf8());
+    let text = String::from_utf8(message.to_bytes().unwrap()).unwrap();
+    assert!(text.contains("<Jo@xn--bcher-kva.example>"), "{text}");
+    digest.address = Some("zoë@bücher.example".to_owned());
+    let message = rendered(&digest);
+    assert!(message.needs_smtputf8());
+    let text = String::from_utf8(message.to_bytes().unwrap()).unwrap();
+    assert!(text.contains("<zoë@xn--bcher-kva.example>"), "{text}");
+}
+
+#[test]
+fn who_has_no_address_gets_an_error_that_names_nobody() {
+    let mut digest = digest("invitation");
+    for address in [None, Some("mere at kauri-coast.example".to_owned())] {
+        digest.address = address;
+        let error = renderer().render(&digest).unwrap_err();
+        assert!(matches!(error, RenderError::NoAddress));
+        assert!(!format!("{error} {error:?} {}", error.remedy()).contains("mere"));
+    }
+}
+
+#[test]
+fn nothing_that_is_printed_for_programmers_shows_a_person_a_secret_or_a_link() {
+    let message = rendered(&digest("invitation"));
+    let shown = format!("{message:?} {:?} {:?}", message.to, look());
+    for hidden in ["mere", "Mere", SECRET, "token=", "v1.", "help@books"] {
+        assert!(!shown.contains(hidden), "{shown}");
+    }
+}
+
+#[test]
+fn a_link_for_looking_at_is_the_real_one_without_its_signature() {
+    let digest = digest("invitation");
+    let templates = Templates::load(None, "en").unwrap();
+    let cut = Renderer::new(look(), Links::cut(address(), CLIENT_ID), templates);
+    let real = token_in(&rendered(&digest).text);
+    let shown = token_in(&cut.render(&digest).unwrap().text);
+    let signed = real.rsplit_once('.').unwrap().0;
+    assert_eq!(shown, format!("{signed}.signature-cut"));
+}
+
+/// Own templates in a folder, by their paths.
+fn own(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+fn with_templates(folder: &Path, default: &str) -> Result<Renderer, Vec<TemplateProblem>> {
+    Ok(Renderer::new(look(), links(SECRET), Templates::load(Some(folder), default)?))
+}
+
+#[test]
+fn own_templates_go_before_the_embedded_ones_file_by_file() {
+    let dir = own(&[("invitation.subject.txt.j2", "Moin {{ app }}")]);
+    let renderer = with_templates(dir.path(), "en").unwrap();
+    let digest = digest("invitation");
+    let message = renderer.render(&digest).unwrap();
+    assert_eq!(message.subject, "Moin Acme Books");
+    assert_eq!(message.text, rendered(&digest).text);
+    assert_ne!(renderer.template_sha256(&digest), self::renderer().template_sha256(&digest));
+    let reminder = self::digest("reminder");
+    assert_eq!(renderer.template_sha256(&reminder), self::renderer().template_sha256(&reminder));
+}
+
+#[test]
+fn everybody_reads_their_own_language_and_no_message_mixes_two() {
+    let all = |language: &str| {
+        ["subject.txt", "txt", "html"]
+            .map(|part| (format!("{language}/invitation.{part}.j2"), format!("{language} {part}")))
+    };
+    let mut files: Vec<(String, String)> = all("de").into_iter().chain(all("pt-BR")).collect();
+    files.push(("de-AT/invitation.subject.txt.j2".to_owned(), "Servus".to_owned()));
+    files.push(("fr/invitation.subject.txt.j2".to_owned(), "Bonjour".to_owned()));
+    let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let dir = own(&files);
+    let renderer = with_templates(dir.path(), "en").unwrap();
+    let mut digest = digest("invitation");
+    for (locale, subject, text) in [
+        ("de", "de subject.txt", "de txt"),
+        ("DE_ch.UTF-8", "de subject.txt", "de txt"),
+        ("de-at", "Servus", "de txt"),
+        ("pt-br", "pt-BR subject.txt", "pt-BR txt"),
+        ("pt", "Acme Books and", "Hello"),
+        // Its text and HTML are missing.
+        ("fr", "Acme Books and", "Hello"),
+        ("../../etc", "Acme Books and", "Hello"),
+    ] {
+        digest.locale = Some(locale.to_owned());
+        let message = renderer.render(&digest).unwrap();
+        assert!(message.subject.starts_with(subject), "{locale}: {}", message.subject);
+        assert!(message.text.starts_with(text), "{locale}: {}", message.text);
+    }
+}
+
+#[test]
+fn the_top_of_the_folder_is_in_the_default_language() {
+    let dir = own(&[
+        ("invitation.subject.txt.j2", "Einladung"),
+        ("invitation.txt.j2", "Guten Tag"),
+        ("invitation.html.j2", "<p>Guten Tag"),
+    ]);
+    let renderer = with_templates(dir.path(), "de").unwrap();
+    let mut digest = digest("invitation");
+    for (locale, subject) in
+        [(None, "Einladung"), (Some("de-CH"), "Einladung"), (Some("en-NZ"), "Acme")]
+    {
+        digest.locale = locale.map(str::to_owned);
+        let message = renderer.render(&digest).unwrap();
+        assert!(message.subject.starts_with(subject), "{locale:?}: {}", message.subject);
+    }
+    // The others are in English only, which is not what was asked for.
+    let problems = renderer.try_templates(&[occasion("invitation"), occasion("reminder")]);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].what.contains("does not exist in the default language, de"));
+}
+
+#[test]
+fn every_embedded_template_bears_the_oddest_data() {
+    let occasions = TEMPLATES.map(occasion);
+    assert_eq!(renderer().try_templates(&occasions), []);
+}
+
+#[test]
+fn what_is_wrong_with_a_template_is_said_with_file_and_line_before_anything_is_sent() {
+    let broken = own(&[
+        ("invitation.txt.j2", "Hello\n\n{% if name %}never ended\n"),
+        ("de/reminder.html.j2", "{{ 1 + }}"),
+    ]);
+    let Err(problems) = with_templates(broken.path(), "en") else { panic!("it was taken") };
+    let places: Vec<String> = problems
+        .iter()
+        .map(|one| format!("{}:{}", one.file, one.line.unwrap_or_default()))
+        .collect();
+    let path = |name: &str| broken.path().join(name).display().to_string();
+    assert!(places.contains(&format!("{}:1", path("de/reminder.html.j2"))), "{places:?}");
+    assert!(places.iter().any(|place| place.starts_with(&path("invitation.txt.j2"))), "{places:?}");
+
+    let failing = own(&[
+        ("invitation.txt.j2", "Hello {{ nmae }}"),
+        (
+            "reminder.txt.j2",
+            "{% for grant in grants %}\n{{ grant.connections[0].name | upper }}\n{{ grant.connections[1].name }}\n{% endfor %}",
+        ),
+        ("stopped.subject.txt.j2", "{% if name %}{{ name }}{% endif %}"),
+    ]);
+    let renderer = with_templates(failing.path(), "en").unwrap();
+    let problems = renderer.try_templates(&TEMPLATES.map(occasion));
+    let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let says = |file: &str, line: usize, what: &str| {
+        let place = format!("{}:{line}: ", failing.path().join(file).display());
+        assert!(shown.iter().any(|one| one.starts_with(&place) && one.contains(what)), "{shown:?}");
+    };
+    says("invitation.txt.j2", 1, "not there");
+    says("reminder.txt.j2", 3, "not there");
+    assert!(shown.iter().any(|one| one.contains("stopped") && one.contains("empty subject")));
+    assert!(problems.iter().all(|one| !one.remedy.is_empty()));
+}
+
+#[test]
+fn a_template_that_fails_for_one_customer_spares_the_others() {
+    let dir = own(&[("invitation.txt.j2", "{{ grants[1].link }}")]);
+    let renderer = with_templates(dir.path(), "en").unwrap();
+    let two = digest("invitation");
+    let mut one = two.clone();
+    one.grants.pop();
+    assert!(renderer.render(&two).is_ok());
+    let error = renderer.render(&one).unwrap_err();
+    assert!(error.to_string().contains("invitation.txt.j2:1: "), "{error}");
+    assert!(!error.to_string().contains("Kauri"), "{error}");
+    assert_eq!(renderer.render(&two).unwrap(), renderer.render(&two).unwrap());
+}
+
+/// Somebody whose every fact has a mark that nobody else's has.
+fn marked(number: u32, template: &str, odd: &str, zone: chrono_tz::Tz) -> Digest {
+    let mark = format!("q{number}q");
+    let mut digest = digest(template);
+    digest.prompt = Uuid::new_v5(&Uuid::NAMESPACE_OID, mark.as_bytes());
+    digest.address = Some(format!("{mark}@{mark}.example"));
+    digest.name = Some(format!("{mark} {odd}"));
+    digest.zone = zone;
+    for grant in &mut digest.grants {
+        grant.scopes = format!("{mark} {}", grant.scopes);
+        for connection in &mut grant.connections {
+            connection.tenant_name = Some(format!("{mark} {odd}"));
+            connection.account = Some(format!("{odd} {mark}"));
+        }
+    }
+    digest
+}
+
+fn zones() -> impl Strategy<Value = chrono_tz::Tz> {
+    proptest::sample::select(chrono_tz::TZ_VARIANTS.as_slice())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn the_same_facts_give_the_same_bytes_and_the_hash_of_them(
+        odd in r"[\PC\r\n\t\x00-\x1f]{0,60}",
+        template in proptest::sample::select(TEMPLATES.as_slice()),
+        zone in zones(),
+    ) {
+        let digest = marked(1, template, &odd, zone);
+        let (one, two) = (rendered(&digest), rendered(&digest));
+        prop_assert_eq!(one.to_bytes().unwrap(), two.to_bytes().unwrap());
+        prop_assert_eq!(one.sha256().unwrap(), two.sha256().unwrap());
+        let hash = <sha2::Sha256 as sha2::Digest>::digest(one.to_bytes().unwrap());
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        prop_assert_eq!(one.sha256().unwrap(), hex);
+    }
+
+    /// INCIDENTS E20, E21: other people's addresses in a body, or in To.
+    #[test]
+    fn a_mail_goes_to_one_address_and_has_nobody_elses_data(
+        odd in proptest::collection::vec(r"[\PC\r\n\t]{0,40}", 4),
+        template in proptest::sample::select(TEMPLATES.as_slice()),
+        zone in zones(),
+    ) {
+        let renderer = renderer();
+        let people: Vec<Digest> =
+            (1..).zip(&odd).map(|(number, odd)| marked(number, template, odd, zone)).collect();
+        for (number, digest) in (1..).zip(&people) {
+            let message = renderer.render(digest).unwrap();
+            let bytes = message.to_bytes().unwrap();
+            let mail = MessageParser::default().parse(&bytes).unwrap();
+            let to: Vec<&str> =
+                mail.to().unwrap().iter().filter_map(|one| one.address()).collect();
+            prop_assert_eq!(to, [format!("q{number}q@q{number}q.example")]);
+            prop_assert!(mail.cc().is_none() && mail.bcc().is_none());
+            let names: Vec<&str> = mail.headers().iter().map(|header| header.name()).collect();
+            prop_assert_eq!(names.len(), 10, "{:?}", names);
+            let link = token_in(&message.text);
+            let all = [message.subject, message.text, message.html, link].concat();
+            for other in (1..=people.len()).filter(|other| *other != number) {
+                prop_assert!(!all.contains(&format!("q{other}q")), "{} in {}", other, all);
+            }
+        }
+    }
+
+    #[test]
+    fn no_name_puts_a_line_into_a_header(name in r"[\PC\r\n\x0b\x0c\x{85}\x{2028}]{0,80}") {
+        let digest = marked(7, "invitation", &format!("{name}\r\nBcc: x@y.example"), chrono_tz::UTC);
+        let dir = own(&[(
+            "invitation.subject.txt.j2",
+            "{{ name }}\r\n{{ grants[0].connections[0].name }}\n\nX-Own: 1",
+        )]);
+        let message = with_templates(dir.path(), "en").unwrap().render(&digest).unwrap();
+        prop_assert!(!message.subject.contains(char::is_control));
+        let bytes = message.to_bytes().unwrap();
+        let mail = MessageParser::default().parse(&bytes).unwrap();
+        prop_assert!(mail.bcc().is_none() && mail.header("X-Own").is_none());
+        let subject = mail.subject().unwrap_or_default();
+        prop_assert!(subject.contains("q7q"), "{}", subject);
+    }
+}
