@@ -56,6 +56,8 @@
 //! | why is this person not prompted? | [`domain::decide`], [`domain::reason`] |
 //! | who is due now? | [`jobs::due`] |
 //! | when does a stage open, and who is at work? | [`domain::calendar`] |
+//! | what does a message say, and what is it made from? | [`domain::digest`], [`delivery::render`], `src/delivery/templates/` |
+//! | where does a link lead, and what is in it? | [`delivery::link`], and `docs/link.md` |
 //! | what is a bad row? | [`inventory::BadReason`] |
 //! | when is a connection gone? | `jobs::scan::unite`, and `docs/guard.md` |
 //! | will the link in a message work? | [`jobs::preflight`], [`xero::authorise`], [`delivery::probe`] |
@@ -63,6 +65,7 @@
 //! | is this database a copy, or an older one? | [`store::home`], and `docs/database.md` |
 //! | what became of a message, as others say? | [`jobs::outcomes`] |
 //! | what do the tables hold? | `migrations/`, and `docs/database.md` |
+//! | did this message go out? | [`delivery::outcome`], `docs/email.md`, `docs/webhooks.md` |
 //! | what does this exit code mean? | [`jobs::exit`], [`jobs::Failure`] |
 
 pub mod cli;

@@ -18,10 +18,13 @@ has_postgres || missing+=(postgresql)
 has_mariadb || missing+=(mariadb-server)
 # An independent reading of the rules that the tests compare with.
 command -v python3 >/dev/null || missing+=(python3)
-# A mail server that somebody else wrote, and a second language that receives webhooks.
+# A mail server that somebody else wrote.
 knows_aiosmtpd() { "$1" -c 'import aiosmtpd' 2>/dev/null; }
 knows_aiosmtpd /usr/bin/python3 || knows_aiosmtpd python3 || missing+=(python3-aiosmtpd)
+# The host's side of links and webhooks is shown in these too (docs/link.md,
+# docs/webhooks.md), and run by the tests.
 command -v node >/dev/null || missing+=(nodejs)
+command -v php >/dev/null || missing+=(php-cli)
 # Some of the dependencies are written in C.
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::domain::class::Class;
 use crate::domain::connection::{Connection, Presence};
 use crate::domain::decide::Rules;
+use crate::domain::digest::named_prompt;
 use crate::domain::grant::{ConnectionKey, GrantId, Readiness, Unsettled};
 use crate::domain::next::{Next, NextAction};
 use crate::domain::recipient::responsible;
@@ -21,10 +22,11 @@ use crate::store::{ScopeSets, Store};
 
 use super::context::{Context, Trouble, shows_addresses};
 use super::format::Format;
+use super::history::Happened;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// A connection, tenant, person, account or address
+    /// A connection, tenant, person, account, address, or the reference of a message
     id: String,
     /// Show addresses also where standard output is no terminal
     #[arg(long)]
@@ -63,14 +65,6 @@ struct Read {
     scopes: Vec<&'static str>,
 }
 
-#[derive(Serialize)]
-struct Happened {
-    at: DateTime<Utc>,
-    what: String,
-    before: Option<String>,
-    after: Option<String>,
-}
-
 /// Connections by whatever somebody has at hand.
 pub(super) async fn lookup(
     store: &Store,
@@ -87,6 +81,15 @@ pub(super) async fn lookup(
     let found = store.find_by_address(&id, sets).await?;
     if !found.is_empty() {
         return Ok(found);
+    }
+    if let Some(digits) = named_prompt(&id) {
+        let prompts = store.prompts_beginning(&digits).await?;
+        let ids: Vec<uuid::Uuid> = prompts.iter().map(|prompt| prompt.prompt_id).collect();
+        let keys = store.shown_by(&ids).await?;
+        let found = store.connections_by_key(&keys, sets).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
     }
     Ok(store.find_by_account(&id, sets).await?)
 }
@@ -138,12 +141,12 @@ async fn explain(
     grants.dedup();
     let mut changes: HashMap<uuid::Uuid, Vec<Happened>> = HashMap::new();
     for change in store.changes(&keys).await? {
-        changes.entry(change.connection_key).or_default().push(Happened {
-            at: change.changed_at,
-            what: change.what,
-            before: change.before,
-            after: change.after,
-        });
+        let happened =
+            Happened::change(change.changed_at, &change.what, change.before, change.after);
+        changes.entry(change.connection_key).or_default().push(happened);
+    }
+    for story in store.prompt_stories(&keys).await? {
+        changes.entry(story.connection_key).or_default().extend(Happened::of(&story, naming));
     }
     let settled = store.settled_scopes(&grants, sets).await?;
     let unsettled: HashMap<GrantId, Option<Unsettled>> = store
@@ -171,13 +174,10 @@ async fn explain(
         let held = settled.get(&grant).copied().unwrap_or_default();
         let reason = unsettled.get(&grant).copied().flatten();
         let parties = responsible(siblings);
-        let mut history = vec![Happened {
-            at: connection.first_seen_at,
-            what: "first_seen".to_owned(),
-            before: None,
-            after: None,
-        }];
+        let mut history =
+            vec![Happened::change(connection.first_seen_at, "first_seen", None, None)];
         history.extend(changes.remove(&connection.key.0).unwrap_or_default());
+        history.sort_by_key(|happened| happened.at);
         explained.push(Explained {
             connection_id: connection.facts.id.map(|id| id.to_string()),
             connection_key: connection.key.to_string(),
@@ -267,6 +267,10 @@ fn text(one: &Explained, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
         let what = match (&happened.before, &happened.after) {
             (Some(before), Some(after)) => format!("{}: {before} → {after}", happened.what),
             _ => happened.what.clone(),
+        };
+        let what = match &happened.prompt {
+            Some(prompt) => format!("{what} {}", prompt.text(zone)),
+            None => what,
         };
         let title = if number == 0 { "history" } else { "" };
         writeln!(out, "  {title:<15} {} {what}", when(Some(happened.at), zone))?;

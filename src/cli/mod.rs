@@ -7,6 +7,7 @@ mod due;
 mod exempt;
 mod explain;
 pub mod format;
+mod history;
 mod migrate;
 mod outcomes;
 mod pause;

@@ -56,14 +56,23 @@ fn masked(word: &str, names: &BTreeSet<String>) -> String {
     while let Some(start) = rest.find(is_part) {
         let end = rest[start..].find(|c| !is_part(c)).map_or(rest.len(), |end| start + end);
         let part = &rest[start..end];
-        let name = part.to_lowercase();
-        let is_name = names.contains(&name) || names.contains(name.trim_matches(['.', '\'', '!']));
+        let lower = part.to_lowercase();
         shown.push_str(&rest[..start]);
-        let is_address = part.contains('@') || name.contains("%40");
-        shown.push_str(if is_address || is_name { ADDRESS } else { part });
+        let is_address = part.contains('@') || lower.contains("%40");
+        let is_person = names.iter().any(|name| mentions(&lower, name));
+        shown.push_str(if is_address || is_person { ADDRESS } else { part });
         rest = &rest[end..];
     }
     shown + rest
+}
+
+/// Whether a name stands in a text as a whole, not as a part of a longer word.
+fn mentions(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+    })
 }
 
 fn shortened(text: &str) -> String {
@@ -88,18 +97,16 @@ mod tests {
             ("<jo.smith@bücher.example>: no such user", "<[address]>: no such user"),
             ("5.1.1 user JO.SMITH unknown", "5.1.1 user [address] unknown"),
             ("mailbox 'jo.smith' is full.", "mailbox [address] is full."),
-            ("to=<jo.smith@xn--bcher-kva.example>, relay", "[address]<[address]>, relay"),
+            ("user=jo.smith/inbox full", "[address] full"),
+            ("to=<jo.smith@xn--bcher-kva.example>, relay", "to=<[address]>, relay"),
             ("bounce+jo.smith=b.example@host.example", "[address]"),
             ("jo.smith%40b.example rejected", "[address] rejected"),
             ("another@person.example too", "[address] too"),
             ("jo.smith\u{200b}@b.example", "[address] [address]"),
         ] {
-            let said = said(text);
-            assert!(said == shown || !said.to_lowercase().contains("smith"), "{text}: {said}");
-            assert!(!said.contains('@'), "{text}: {said}");
+            assert_eq!(said(text), shown);
         }
-        assert_eq!(said("<jo.smith@bücher.example>: no such user"), "<[address]>: no such user");
-        assert_eq!(said("5.1.1 user JO.SMITH unknown"), "5.1.1 user [address] unknown");
+        assert_eq!(said("blacksmith jo.smithers"), "blacksmith jo.smithers", "are others");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Messages out: what they say, how they are signed, and the ways they go. Knows neither the
 //! store nor the campaign: it is given the facts of one prompt and says what became of it.
+//!
+//! The ways are [`smtp`], [`http_mail`], [`webhook`] and [`mod@file`]. Each makes one attempt and
+//! gives one [`outcome::Outcome`]; nothing is repeated in here. When the next attempt is due
+//! is told by [`retry`], and made by whoever keeps the rows.
 
 mod answer;
 pub mod file;

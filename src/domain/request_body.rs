@@ -22,7 +22,7 @@ const USUAL: &str = r#"{
 pub struct RequestBody(String);
 
 /// What a template can use.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Fields<'a> {
     pub from: Party<'a>,
     pub to: Party<'a>,
@@ -38,7 +38,7 @@ pub struct Fields<'a> {
 }
 
 /// A person, in parts and as a header would say it.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Party<'a> {
     pub name: Option<&'a str>,
     pub address: String,

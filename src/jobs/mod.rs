@@ -17,6 +17,7 @@ pub mod run;
 pub mod scan;
 pub mod shown;
 pub mod sorter;
+mod tomorrow;
 pub mod workplace;
 
 pub use failure::Failure;

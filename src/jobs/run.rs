@@ -191,6 +191,17 @@ impl Setting<'_> {
             finished.exit = finished.exit.and(unbuilt(&finished.plan));
         }
         if job.steps.contains(&Step::Prompt) {
+            let tomorrow = self.tomorrow(workplace, &bearings, tally.connections).await?;
+            if let Some(tomorrow) = &tomorrow {
+                tracing::info!(
+                    prompt.stage = tomorrow.stage,
+                    day = %tomorrow.day,
+                    prompts = tomorrow.prompts,
+                    first_day = tomorrow.first_day,
+                    "a stage opens tomorrow"
+                );
+            }
+            finished.plan.tomorrow = tomorrow;
             let looked_at = if scans { begun_at } else { last.finished_at };
             let step = PromptStep { workplace, bearings, run_id, looked_at };
             self.prompt(step, planned.work, finished, random).await?;

@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Seek, Write};
 
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::SpooledTempFile;
@@ -145,10 +146,22 @@ impl List {
     }
 }
 
+/// A stage that opens on the campaign's next day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tomorrow {
+    pub stage: String,
+    pub day: NaiveDate,
+    /// Prompts that will be due, whatever the caps let out of them on the first day.
+    pub prompts: u64,
+    /// The most that go out on the first day, where there are caps.
+    pub first_day: Option<u64>,
+}
+
 /// The lists of a plan.
 #[derive(Debug, Default)]
 pub struct Plan {
     pub blocked_by: Vec<BlockedBy>,
+    pub tomorrow: Option<Tomorrow>,
     pub prompts: List,
     pub removals: List,
     pub held_back: List,

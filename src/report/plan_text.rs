@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::domain::campaign::Campaign;
 
-use super::plan::{Plan, PromptEntry, RemovalEntry};
+use super::plan::{Plan, PromptEntry, RemovalEntry, Tomorrow};
 use super::progress::Progress;
 
 /// Lines of each list that are shown; the JSON document has all.
@@ -43,8 +43,35 @@ pub fn write(
         writeln!(out, "  {:<8} blocked: {} ({})", gate.step, gate.text, gate.code.as_str())?;
     }
     prompts(plan, out)?;
+    if !progress.dry_run {
+        sent(progress, out)?;
+    }
+    if let Some(tomorrow) = &plan.tomorrow {
+        writeln!(out, "Tomorrow, {}: {}", tomorrow.day, outlook(tomorrow))?;
+    }
     removals(plan, out)?;
     held_back(plan, out)
+}
+
+/// What became of the prompts of a real run.
+fn sent(progress: &Progress, out: &mut dyn Write) -> io::Result<()> {
+    let [sent, unknown, failures] =
+        [progress.prompts_sent, progress.prompts_unknown, progress.failures]
+            .map(Option::unwrap_or_default);
+    if sent + unknown + failures > 0 {
+        writeln!(out, "Sent: {sent} · unknown {unknown} · failed {failures}")?;
+    }
+    Ok(())
+}
+
+fn outlook(tomorrow: &Tomorrow) -> String {
+    let prompts = counted(tomorrow.prompts, "prompt");
+    match tomorrow.first_day {
+        Some(most) if most < tomorrow.prompts => {
+            format!("stage {} opens, {prompts}, at most {most} on its first day", tomorrow.stage)
+        }
+        _ => format!("stage {} opens, {prompts}", tomorrow.stage),
+    }
 }
 
 /// Where the campaign stands, in a few lines.

@@ -227,6 +227,19 @@ fn pair(answer: &Value, name: &str) -> String {
 }
 
 #[test]
+fn what_the_page_quotes_is_what_the_programs_say() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let page = read("docs/link.md");
+    for (fence, (_, script)) in ["```python\n", "```js\n", "```php\n"].into_iter().zip(HOSTS) {
+        let (_, block) = page.split_once(fence).unwrap_or_else(|| panic!("no {fence}"));
+        let (block, _) = block.split_once("```").unwrap();
+        assert!(block.contains("hmac") || block.contains("Hmac"), "{block}");
+        assert!(read(script).contains(block), "{script} does not say:\n{block}");
+    }
+}
+
+#[test]
 fn every_host_follows_good_tokens_and_no_others() {
     for language in HOSTS {
         let mut host = Host::start(language);

@@ -19,6 +19,8 @@ use crate::support::letters::{
 
 const TEMPLATES: [&str; 5] = ["invitation", "reminder", "final-notice", "stopped", "correction"];
 
+const AFTER_A_REMOVAL: [&str; 3] = ["removed", "removed-reminder", "removed-last"];
+
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
@@ -99,6 +101,17 @@ fn a_correction_names_both_days() {
 }
 
 #[test]
+fn after_a_removal_people_are_told_that_it_was_done_and_how_to_come_back() {
+    for template in AFTER_A_REMOVAL {
+        for text in both(&rendered(&digest(template))) {
+            for said in ["removed the connection", "as we", "Reconnect to Xero", "on both sides"] {
+                assert!(text.contains(said), "{template} does not say {said:?}:\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_has_no_room_is_counted() {
     let mut digest = digest("reminder");
     for (not_shown, said) in [(0, None), (1, Some("And 1 more")), (10_001, Some("And 10001 more"))]
@@ -126,7 +139,7 @@ fn one_connection_is_called_by_its_name_and_a_nameless_one_by_its_account() {
 #[test]
 fn names_are_text_and_nothing_else() {
     let mut digest = digest("invitation");
-    digest.name = Some("<img src=x onerror=alert(1)>".to_owned());
+    digest.name = Some("<img src=x>, \"all@example.org\" <all@example.org>;".to_owned());
     digest.grants[0].connections[0].tenant_name =
         Some("A\" onclick=\"x\r\nBcc: all@example.org {{ app }} {% if %}".to_owned());
     let message = rendered(&digest);
@@ -136,6 +149,10 @@ fn names_are_text_and_nothing_else() {
         assert!(text.contains("Bcc: all@example.org {{ app }} {% if %}"), "{text}");
     }
     assert!(!message.text.contains("\nBcc"));
+    let bytes = message.to_bytes().unwrap();
+    let mail = MessageParser::default().parse(&bytes).unwrap();
+    let to: Vec<_> = mail.to().unwrap().iter().map(|one| (one.name(), one.address())).collect();
+    assert_eq!(to, [(digest.name.as_deref(), Some("mere@kauri-coast.example"))]);
 }
 
 #[test]
@@ -301,8 +318,8 @@ fn the_top_of_the_folder_is_in_the_default_language() {
 
 #[test]
 fn every_embedded_template_bears_the_oddest_data() {
-    let occasions = TEMPLATES.map(occasion);
-    assert_eq!(renderer().try_templates(&occasions), []);
+    let occasions = TEMPLATES.iter().chain(&AFTER_A_REMOVAL).map(|template| occasion(template));
+    assert_eq!(renderer().try_templates(&occasions.collect::<Vec<_>>()), []);
 }
 
 #[test]
@@ -395,7 +412,8 @@ proptest! {
         prop_assert_eq!(one.sha256().unwrap(), hex);
     }
 
-    /// INCIDENTS E20, E21: other people's addresses in a body, or in To.
+    /// INCIDENTS E20 and E21: a mailing in which each body began with the addresses of everybody
+    /// before (June 2016), and one with 77 addresses in To (May 2018).
     #[test]
     fn a_mail_goes_to_one_address_and_has_nobody_elses_data(
         odd in proptest::collection::vec(r"[\PC\r\n\t]{0,40}", 4),

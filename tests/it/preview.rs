@@ -90,3 +90,20 @@ fn own_templates_are_found_beside_the_configuration_and_shown_with_what_is_wrong
     let broken = place.worker(&["preview", "invitation"]);
     broken.complains(2, "invitation.subject.txt.j2:1: it uses something", "docs/messages.md");
 }
+
+#[test]
+fn no_log_line_of_a_preview_shows_the_person_the_link_or_the_secret() {
+    let place = Place::new(&[]);
+    place.done(&["run-once"]);
+    for arguments in [
+        &["preview", "invitation", "--live-link", "--connection", "tom@kauri-coast.example"][..],
+        &["preview", "farewell", "--live-link"],
+    ] {
+        let mut command = place.command(arguments);
+        command.env("LINK_SECRET", "hushhush").env("WORKER_LOG_LEVEL", "trace");
+        let said = Said::by(command);
+        for hidden in ["kauri-coast", "Kauri", "hushhush", "token=", "v1."] {
+            assert!(!said.err.contains(hidden), "{hidden}: {}", said.err);
+        }
+    }
+}

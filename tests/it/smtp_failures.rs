@@ -218,6 +218,22 @@ async fn a_certificate_of_a_stranger_or_for_another_name_is_refused() {
     }
 }
 
+/// Somebody on the way can speak until the encryption begins, and not be heard after.
+#[tokio::test]
+async fn words_slipped_in_before_the_encryption_are_not_believed() {
+    let slipped_in = b"220 Ready\r\n250-localhost\r\n250-AUTH PLAIN\r\n250 8BITMIME\r\n";
+    for (manner, expected) in [(MANNER, "down"), (Manner::default(), "deferred")] {
+        let login = manner.login.and_then(|(user, password)| login(user, password));
+        let server = SmtpServer::reacting(manner, |moment| match moment.step {
+            Step::Starttls => Reaction::Raw(slipped_in),
+            _ => Reaction::Usual,
+        });
+        let outcome = Sender::new(Settings { login, ..settings(&server) }).send().await;
+        assert_eq!(class(&outcome), expected, "{outcome:?}");
+        assert!(server.received.all().is_empty());
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_password_is_a_way_that_is_down_and_stays_unsaid() {
     let server = SmtpServer::reacting(MANNER, |moment| match moment.step {
@@ -284,7 +300,13 @@ async fn the_server_can_be_stopped_between_the_message_and_the_answer() {
     });
     assert_eq!(class(&outcome(&server).await), "accepted");
     assert_eq!(seen.load(Ordering::SeqCst), 1);
-    let mut cancelled = Sender::new(sender(&server));
-    drop(cancelled.send());
-    assert_eq!(server.received.all().len(), 1, "a future that never ran sent nothing");
+}
+
+#[tokio::test]
+async fn sending_that_is_given_up_before_the_end_of_the_message_delivers_nothing() {
+    let server = at(Step::Data, Reaction::Hang);
+    let mut sender = Sender::new(sender(&server));
+    assert!(tokio::time::timeout(SHORT * 4, sender.send()).await.is_err());
+    assert!(sender.session.is_none(), "the connection went with it");
+    assert!(server.received.all().is_empty());
 }

@@ -1,5 +1,6 @@
 //! How a mail server is reached, and how long each step may take.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,10 +19,17 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Login {
+    /// Often an address.
     pub username: String,
     pub password: SecretString,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").finish_non_exhaustive()
+    }
 }
 
 /// How the connection is encrypted. There is no falling back from one to another.

@@ -5,6 +5,7 @@
 
 mod advance;
 mod lease;
+mod story;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,6 +18,7 @@ use super::{Error, Store, Tx, with_db, with_tx};
 
 pub use advance::{Advanced, Ended, Shown, Start};
 pub use lease::{Lease, Leased, Leasing, Wanted};
+pub use story::PromptStory;
 
 /// What counts against the caps on one of the campaign's days.
 #[derive(Clone, Debug, Default)]

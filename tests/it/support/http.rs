@@ -61,6 +61,11 @@ impl HttpServer {
         Self::start(None, move |_| reply.clone())
     }
 
+    /// One that answers as it is told for each request.
+    pub fn serving(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(None, reply)
+    }
+
     /// One with a certificate for a name.
     pub fn encrypted(name: &str, reply: Reply) -> Self {
         Self::start(Some(Identity::of(name)), move |_| reply.clone())

@@ -15,6 +15,7 @@ pub mod place;
 pub mod prompts;
 pub mod said;
 pub mod schema;
+pub mod sending;
 mod server;
 pub mod smtp;
 pub mod standin;
