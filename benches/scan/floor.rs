@@ -1,7 +1,8 @@
 //! The floor: what a scan cannot do without. For a first load it reads the same file and
 //! writes the same columns of the same tables by the same keys in one transaction, with the
 //! driver, the settings and the bulk technique of the worker (batches of the same size, the
-//! same indexes built at the end on SQLite). For a scan of an unchanged file it parses the
+//! same indexes built at the end on SQLite), and overlaps reading and writing as the worker
+//! does. For a scan of an unchanged file it parses the
 //! file and reads the stored keys and fingerprints.
 //!
 //! It splits and classifies no scopes, checks no address, zone or UTF-8, compares no rows,
@@ -15,11 +16,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use csv::ByteRecord;
 use futures_util::TryStreamExt;
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteArguments;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 use worker::store::{Store, Tx};
 
-use crate::floor_postgres::Postgres;
 use crate::floor_sqlite::Sqlite;
+use crate::{floor_postgres, floor_sqlite};
 
 /// The tables with their columns, in the order in which both floors fill them.
 pub const GRANTS: (&str, &[&str]) = (
@@ -123,17 +127,64 @@ impl Row {
     }
 }
 
-/// Loads a file into a database whose schema is there and whose tables are empty.
+/// A statement that writes rows, made ready apart from the database.
+pub enum Statement {
+    Sqlite(String, SqliteArguments),
+    /// A copy with its data.
+    Postgres(String, Vec<u8>),
+}
+
+impl Statement {
+    async fn run(self, tx: &mut Tx) -> Result<()> {
+        match (self, tx) {
+            (Self::Sqlite(statement, arguments), Tx::Sqlite(tx)) => {
+                let query = sqlx::query_with(AssertSqlSafe(statement), arguments);
+                query.execute(&mut **tx).await?;
+            }
+            (Self::Postgres(statement, rows), Tx::Postgres(tx)) => {
+                let mut copy = tx.copy_in_raw(&statement).await?;
+                copy.send(rows).await?;
+                copy.finish().await?;
+            }
+            _ => anyhow::bail!("a statement for another database"),
+        }
+        Ok(())
+    }
+}
+
+/// Batches on their way to the database.
+const IN_FLIGHT: usize = 2;
+
+/// Loads a file into a database whose schema is there and whose tables are empty: one thread
+/// reads and makes statements while the database works on those before.
 pub async fn load(store: &Store, file: &Path) -> Result<()> {
     let mut tx = store.begin().await?;
-    let mut sqlite = Sqlite::new();
-    let postgres = Postgres::new();
-    let batch = match &mut tx {
-        Tx::Sqlite(tx) => {
-            sqlite.drop_indexes(tx).await?;
-            crate::floor_sqlite::ROWS
+    let late = match &mut tx {
+        Tx::Sqlite(tx) => floor_sqlite::drop_indexes(tx).await?,
+        Tx::Postgres(_) => Vec::new(),
+    };
+    let (statements, mut ready) = mpsc::channel(IN_FLIGHT);
+    let (file, is_sqlite) = (file.to_owned(), matches!(tx, Tx::Sqlite(_)));
+    let reading = tokio::task::spawn_blocking(move || read(&file, is_sqlite, &statements));
+    while let Some(batch) = ready.recv().await {
+        for statement in batch {
+            Statement::run(statement, &mut tx).await?;
         }
-        Tx::Postgres(_) => crate::floor_postgres::ROWS,
+    }
+    reading.await??;
+    if let Tx::Sqlite(tx) = &mut tx {
+        floor_sqlite::build_indexes(tx, late).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+fn read(file: &Path, is_sqlite: bool, out: &mpsc::Sender<Vec<Statement>>) -> Result<()> {
+    let sqlite = Sqlite::new();
+    let batch = if is_sqlite { floor_sqlite::ROWS } else { floor_postgres::ROWS };
+    let send = |rows: &[Row]| {
+        let statements =
+            if is_sqlite { sqlite.statements(rows)? } else { floor_postgres::statements(rows)? };
+        out.blocking_send(statements).context("the database takes no more")
     };
     let mut reader = csv::Reader::from_path(file)?;
     let mut seen = HashSet::new();
@@ -146,21 +197,11 @@ pub async fn load(store: &Store, file: &Path) -> Result<()> {
         let record = std::mem::take(&mut record);
         rows.push(Row { record, connection, grant, is_new_grant });
         if rows.len() == batch {
-            match &mut tx {
-                Tx::Sqlite(tx) => sqlite.write(tx, &rows).await?,
-                Tx::Postgres(tx) => postgres.write(tx, &rows).await?,
-            }
+            send(&rows)?;
             rows.clear();
         }
     }
-    match &mut tx {
-        Tx::Sqlite(tx) => {
-            sqlite.write(tx, &rows).await?;
-            sqlite.build_indexes(tx).await?;
-        }
-        Tx::Postgres(tx) => postgres.write(tx, &rows).await?,
-    }
-    Ok(tx.commit().await?)
+    send(&rows)
 }
 
 /// Parses a file and reads the stored keys and fingerprints; gives how many there are.

@@ -1,4 +1,4 @@
-//! The floor's writing to SQLite.
+//! The floor's rows for SQLite, and its indexes.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use anyhow::Result;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite as Db, Transaction, Type};
 
-use crate::floor::{CONNECTIONS, EVIDENCE, GRANTS, PEOPLE, Row, at};
+use crate::floor::{CONNECTIONS, EVIDENCE, GRANTS, PEOPLE, Row, Statement, at};
 
 /// Rows of one statement, as the worker has it.
-pub const ROWS: usize = 64;
+pub const ROWS: usize = 256;
 
 /// Constants in place of what the worker computes, shared instead of copied.
 struct Words {
@@ -23,7 +23,27 @@ struct Words {
 
 pub struct Sqlite {
     words: Words,
-    late: Vec<String>,
+}
+
+/// Drops the indexes of the large tables, as the worker does for a first load; gives their
+/// definitions.
+pub async fn drop_indexes(tx: &mut Transaction<'static, Db>) -> Result<Vec<String>> {
+    let sql = "SELECT name, sql FROM sqlite_master WHERE type = 'index' \
+               AND tbl_name IN ('grants', 'connections', 'people') AND sql IS NOT NULL";
+    let indexes: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&mut **tx).await?;
+    let mut late = Vec::new();
+    for (name, definition) in indexes {
+        sqlx::query(AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut **tx).await?;
+        late.push(definition);
+    }
+    Ok(late)
+}
+
+pub async fn build_indexes(tx: &mut Transaction<'static, Db>, late: Vec<String>) -> Result<()> {
+    for definition in late {
+        sqlx::query(AssertSqlSafe(definition)).execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 impl Sqlite {
@@ -36,43 +56,22 @@ impl Sqlite {
             readiness: "awaiting".into(),
             now: "2026-11-21T00:00:00.000000+00:00".into(),
         };
-        Self { words, late: Vec::new() }
+        Self { words }
     }
 
-    pub async fn drop_indexes(&mut self, tx: &mut Transaction<'static, Db>) -> Result<()> {
-        // All of them, as the worker does for a first load.
-        let sql = "SELECT name, sql FROM sqlite_master WHERE type = 'index' \
-                   AND tbl_name IN ('grants', 'connections', 'people') AND sql IS NOT NULL";
-        let indexes: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&mut **tx).await?;
-        for (name, definition) in indexes {
-            sqlx::query(AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut **tx).await?;
-            self.late.push(definition);
-        }
-        Ok(())
-    }
-
-    pub async fn build_indexes(&mut self, tx: &mut Transaction<'static, Db>) -> Result<()> {
-        for definition in self.late.drain(..) {
-            sqlx::query(AssertSqlSafe(definition)).execute(&mut **tx).await?;
-        }
-        Ok(())
-    }
-
-    pub async fn write(&self, tx: &mut Transaction<'static, Db>, rows: &[Row]) -> Result<()> {
+    pub fn statements(&self, rows: &[Row]) -> Result<Vec<Statement>> {
         let fresh: Vec<&Row> = rows.iter().filter(|row| row.is_new_grant).collect();
         let mut grants = Values::of(GRANTS, fresh.len());
         for row in fresh {
             self.grant(row, &mut grants)?;
         }
-        grants.insert(tx).await?;
         let mut connections = Values::of(CONNECTIONS, rows.len());
         let mut people = Values::of(PEOPLE, rows.len());
         for row in rows {
             self.connection(row, &mut connections)?;
             self.person(row, &mut people)?;
         }
-        connections.insert(tx).await?;
-        people.insert(tx).await
+        Ok([grants, connections, people].into_iter().filter_map(Values::end).collect())
     }
 
     fn grant(&self, row: &Row, values: &mut Values) -> Result<()> {
@@ -145,11 +144,7 @@ impl Values {
         self.arguments.add(value).map_err(anyhow::Error::from_boxed)
     }
 
-    async fn insert(self, tx: &mut Transaction<'static, Db>) -> Result<()> {
-        if let Some(statement) = self.statement {
-            let query = sqlx::query_with(AssertSqlSafe(statement), self.arguments);
-            query.execute(&mut **tx).await?;
-        }
-        Ok(())
+    fn end(self) -> Option<Statement> {
+        self.statement.map(|statement| Statement::Sqlite(statement, self.arguments))
     }
 }

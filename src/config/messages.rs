@@ -9,6 +9,7 @@ use super::problem::Wrong;
 use super::table::Table;
 use super::value::{FromToml, Value};
 use super::web::SafeUrl;
+use crate::domain::language::tag;
 
 /// Dark enough for white letters on it.
 const DEFAULT_COLOUR: &str = "#1f5fa8";
@@ -80,11 +81,8 @@ struct Locale(String);
 impl FromToml for Locale {
     fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
         let text = value.text()?;
-        let is_part = |part: &str| {
-            (1..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
-        };
-        if text.split('-').all(is_part) {
-            return Ok(Self(text.to_ascii_lowercase()));
+        if let Some(tag) = tag(text) {
+            return Ok(Self(tag));
         }
         Err(Wrong::new(
             format!("{} is \"{text}\", which is no language", value.label()),

@@ -40,6 +40,12 @@ impl Address {
     pub fn key(&self) -> &str {
         &self.key
     }
+
+    /// [`Address::given`] and [`Address::key`].
+    #[must_use]
+    pub fn into_parts(self) -> (String, String) {
+        (self.given, self.key)
+    }
 }
 
 impl FromStr for Address {

@@ -15,6 +15,7 @@ pub mod digest;
 pub mod evidence;
 pub mod grant;
 pub mod ids;
+pub mod language;
 pub mod next;
 pub mod reason;
 pub mod recipient;

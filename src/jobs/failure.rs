@@ -53,9 +53,6 @@ impl Failure {
             Self::Scan(scan::Error::Interrupted) => {
                 "nothing has changed: run again to start over".to_owned()
             }
-            Self::Scan(scan::Error::Stopped(_)) => {
-                "this is a fault of the worker: please report it with the log".to_owned()
-            }
             Self::InventoryUrl(error) => error.remedy(),
             Self::Column(_) => "see docs/inventory.md for the names of the columns".to_owned(),
             Self::Output(_) => "check where the output goes".to_owned(),

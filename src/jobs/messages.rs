@@ -76,16 +76,8 @@ pub fn renderer(
     signing: Signing,
     env: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Renderer, Unready> {
-    let address = config.app.reconnect_url.clone().ok_or(Unready::NoReconnectUrl)?;
+    let links = links(config, signing, env)?;
     let from = config.email.as_ref().map(|email| mailbox(&email.from)).ok_or(Unready::NoSender)?;
-    let client_id = &config.app.client_id;
-    let links = match signing {
-        Signing::Cut => Links::cut(address, client_id),
-        Signing::Real => {
-            let secret = config.link.secrets.first().ok_or(Unready::NoLinkSecret)?;
-            Links::signed(address, client_id, secret.resolve(env)?)
-        }
-    };
     let messages = &config.messages;
     let templates = Templates::load(messages.templates.as_deref(), &messages.locale)
         .map_err(Unready::Templates)?;
@@ -93,12 +85,33 @@ pub fn renderer(
         app: config.app.name.clone(),
         company: messages.company.clone().unwrap_or_else(|| config.app.name.clone()),
         colour: messages.colour.clone(),
-        list: list(client_id, &from),
+        list: list(&config.app.client_id, &from),
         from,
         reply_to: messages.reply_to.as_ref().map(mailbox),
         support_url: messages.support_url.as_ref().map(ToString::to_string),
     };
     Ok(Renderer::new(look, links, templates))
+}
+
+/// The links of a configuration alone, for ways out that need no mail; `env` looks a variable
+/// up.
+///
+/// # Errors
+/// There is no address for them, or nothing to sign them with.
+pub fn links(
+    config: &Config,
+    signing: Signing,
+    env: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<Links, Unready> {
+    let address = config.app.reconnect_url.clone().ok_or(Unready::NoReconnectUrl)?;
+    let client_id = &config.app.client_id;
+    Ok(match signing {
+        Signing::Cut => Links::cut(address, client_id),
+        Signing::Real => {
+            let secret = config.link.secrets.first().ok_or(Unready::NoLinkSecret)?;
+            Links::signed(address, client_id, secret.resolve(env)?)
+        }
+    })
 }
 
 /// As [`renderer`], after every template that the configuration needs has been tried with

@@ -62,16 +62,11 @@ impl Sorter {
         self.bytes = Vec::new();
         self.index = Vec::new();
         let mut runs = Vec::with_capacity(self.runs.len());
-        let mut heads = BinaryHeap::with_capacity(self.runs.len());
-        for (number, mut file) in self.runs.into_iter().enumerate() {
-            file.rewind()?;
-            let mut run = BufReader::with_capacity(READ_AHEAD, file);
-            if let Some(key) = read_key(&mut run)? {
-                heads.push(Reverse((key, number)));
-            }
-            runs.push(run);
-        }
-        Ok(Sorted::Runs { runs, heads })
+        let heads = BinaryHeap::with_capacity(self.runs.len());
+        runs.extend(self.runs.into_iter().map(|file| BufReader::with_capacity(READ_AHEAD, file)));
+        let mut sorted = Sorted::Runs { runs, heads };
+        sorted.rewind()?;
+        Ok(sorted)
     }
 
     fn write_run(&mut self) -> io::Result<()> {
@@ -97,6 +92,20 @@ pub enum Sorted {
 }
 
 impl Sorted {
+    fn rewind(&mut self) -> io::Result<()> {
+        match self {
+            Self::Memory { next, .. } => *next = 0,
+            Self::Runs { runs, heads } => {
+                heads.clear();
+                for (number, run) in runs.iter_mut().enumerate() {
+                    run.rewind()?;
+                    heads.extend(read_key(run)?.map(|key| Reverse((key, number))));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The next record is written over `record`; its key comes back, `None` at the end.
     ///
     /// # Errors
@@ -148,6 +157,17 @@ impl Groups {
         let mut record = Vec::new();
         let ahead = sorted.next(&mut record)?.map(|key| (key, record));
         Ok(Self { sorted, ahead })
+    }
+
+    /// Begins anew.
+    ///
+    /// # Errors
+    /// A temporary file cannot be read.
+    pub fn rewind(&mut self) -> io::Result<()> {
+        self.sorted.rewind()?;
+        let mut record = Vec::new();
+        self.ahead = self.sorted.next(&mut record)?.map(|key| (key, record));
+        Ok(())
     }
 
     /// All records of the next key.
@@ -215,5 +235,8 @@ mod tests {
             assert_eq!((found, records.len()), (key, 10));
         }
         assert!(groups.next_group().unwrap().is_none());
+        groups.rewind().unwrap();
+        let again = groups.next_group().unwrap().map(|(found, records)| (found, records.len()));
+        assert_eq!(again, Some((0, 10)));
     }
 }

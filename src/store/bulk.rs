@@ -1,8 +1,13 @@
 //! Bulk writes: one statement per batch, made ready apart from the database so that it can
 //! execute the statement before meanwhile.
 //!
-//! PostgreSQL takes one array per column. SQLite takes rows of nameless parameters: named
+//! PostgreSQL takes a copy of rows that are only added, and one array per column of those that
+//! may take the place of others. SQLite takes rows of nameless parameters: named
 //! ones are looked up one by one, which makes a statement of n parameters cost n².
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgArguments;
@@ -11,7 +16,7 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
 use super::dialect::{Dialect, Ids};
-use super::{Error, Tx};
+use super::{Error, Tx, binary};
 
 /// The type of a column, the same in both schemas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +32,21 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 pub(super) enum Cell {
     Uuid(Option<Uuid>),
-    Text(Option<String>),
+    Text(Option<Cow<'static, str>>),
     Int(Option<i64>),
     Time(Option<DateTime<Utc>>),
     Bool(bool),
+}
+
+impl Cell {
+    /// One of the few words that a column may hold.
+    pub(super) fn word(word: Option<&'static str>) -> Self {
+        Self::Text(word.map(Cow::Borrowed))
+    }
+
+    pub(super) fn text(text: Option<String>) -> Self {
+        Self::Text(text.map(Cow::Owned))
+    }
 }
 
 /// Where rows go, and what happens to a row that is there already.
@@ -49,6 +65,9 @@ pub(super) struct Target {
 /// every statement is compiled once and found again.
 const SQLITE_ROWS: [usize; 5] = [256, 64, 16, 4, 1];
 
+/// Rows of one PostgreSQL statement, where there are enough.
+const POSTGRES_ROWS: usize = 2_000;
+
 /// A statement with its values.
 pub(super) struct Statement {
     sql: String,
@@ -58,6 +77,8 @@ pub(super) struct Statement {
 enum Values {
     Sqlite(SqliteArguments),
     Postgres(PgArguments),
+    /// Rows for a COPY.
+    Copied(Vec<u8>),
 }
 
 impl Statement {
@@ -71,6 +92,11 @@ impl Statement {
     pub(super) async fn run(self, tx: &mut Tx) -> Result<(), Error> {
         let sql = AssertSqlSafe(self.sql);
         match (tx, self.values) {
+            (Tx::Postgres(tx), Values::Copied(rows)) => {
+                let mut copy = tx.copy_in_raw(&sql.0).await?;
+                copy.send(rows).await?;
+                copy.finish().await?;
+            }
             (Tx::Sqlite(tx), Values::Sqlite(values)) => {
                 sqlx::query_with(sql, values).execute(&mut **tx).await?;
             }
@@ -98,6 +124,7 @@ impl Values {
         match self {
             Self::Sqlite(values) => values.add(value),
             Self::Postgres(values) => values.add(value),
+            Self::Copied(_) => unreachable!("a copy has rows and no values"),
         }
         .map_err(encoding)
     }
@@ -107,37 +134,59 @@ fn encoding(error: sqlx::error::BoxDynError) -> Error {
     Error::Database(sqlx::Error::Encode(error))
 }
 
-/// Statements that write rows, given as one list of cells in the order of the target's
-/// columns.
+/// How many of the rows at hand to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Amount {
+    All,
+    /// Those that fill statements of the best size; the others wait for more.
+    Whole,
+}
+
+/// Takes rows out of `cells`, one list in the order of the target's columns, and makes
+/// statements that write them.
 pub(super) fn fill(
     dialect: Dialect,
     target: &Target,
-    cells: Vec<Cell>,
+    amount: Amount,
+    cells: &mut Vec<Cell>,
     into: &mut Vec<Statement>,
 ) -> Result<(), Error> {
     let width = target.columns.len();
     debug_assert_eq!(cells.len() % width, 0);
-    if cells.is_empty() {
-        return Ok(());
-    }
     match dialect {
         Dialect::Postgres => {
+            let least = if amount == Amount::Whole { POSTGRES_ROWS } else { 1 };
+            if cells.len() < least * width {
+                return Ok(());
+            }
+            if target.key.is_none() {
+                let values = Values::Copied(binary::rows(width, cells)?);
+                cells.clear();
+                into.push(Statement { sql: target.copy(), values });
+                return Ok(());
+            }
             let casts: Vec<String> = (1..)
                 .zip(target.columns)
                 .map(|(n, (_, kind))| format!("${n}::{}[]", kind.in_postgres()))
                 .collect();
             let sql = target.statement(&format!("SELECT * FROM UNNEST({})", casts.join(", ")));
             let mut values = PgArguments::default();
-            for column in transpose(target.columns, cells) {
+            for column in transpose(target.columns, std::mem::take(cells)) {
                 column.add_to(&mut values)?;
             }
             into.push(Statement { sql, values: Values::Postgres(values) });
         }
         Dialect::Sqlite => {
             let row = format!("({})", vec!["?"; width].join(","));
-            let mut left = cells.len() / width;
-            let mut cells = cells.into_iter();
-            while let Some(rows) = SQLITE_ROWS.into_iter().find(|rows| *rows <= left) {
+            let sizes = match amount {
+                Amount::All => &SQLITE_ROWS[..],
+                Amount::Whole => &SQLITE_ROWS[..1],
+            };
+            let least = sizes.iter().min().map_or(1, |rows| rows * width);
+            let mut left = cells.len() / least * least / width;
+            let mut cells = cells.drain(..left * width);
+            let mut words = Words::default();
+            while let Some(rows) = sizes.iter().copied().find(|rows| *rows <= left) {
                 let sql =
                     target.statement(&format!("VALUES {}", vec![row.as_str(); rows].join(",")));
                 let mut values = SqliteArguments::default();
@@ -145,7 +194,8 @@ pub(super) fn fill(
                 for cell in cells.by_ref().take(rows * width) {
                     match cell {
                         Cell::Uuid(value) => values.add(value),
-                        Cell::Text(value) => values.add(value),
+                        Cell::Text(Some(Cow::Borrowed(word))) => values.add(words.shared(word)),
+                        Cell::Text(text) => values.add(text.map(Cow::into_owned)),
                         Cell::Int(value) => values.add(value),
                         Cell::Time(value) => values.add(value),
                         Cell::Bool(value) => values.add(value),
@@ -160,10 +210,25 @@ pub(super) fn fill(
     Ok(())
 }
 
+/// The words of a batch, made once and shared by its values.
+#[derive(Default)]
+struct Words(HashMap<&'static str, Arc<str>>);
+
+impl Words {
+    fn shared(&mut self, word: &'static str) -> Arc<str> {
+        self.0.entry(word).or_insert_with(|| word.into()).clone()
+    }
+}
+
 impl Target {
     /// The same for rows that are certainly not there yet.
     pub(super) const fn adding(self) -> Self {
         Self { key: None, ..self }
+    }
+
+    fn copy(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        format!("COPY {} ({}) FROM STDIN (FORMAT binary)", self.table, names.join(", "))
     }
 
     fn statement(&self, source: &str) -> String {
@@ -200,7 +265,7 @@ impl Kind {
 
 enum Column {
     Uuid(Vec<Option<Uuid>>),
-    Text(Vec<Option<String>>),
+    Text(Vec<Option<Cow<'static, str>>>),
     Int(Vec<Option<i64>>),
     Time(Vec<Option<DateTime<Utc>>>),
     Bool(Vec<bool>),

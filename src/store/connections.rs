@@ -234,10 +234,18 @@ impl Store {
                  ORDER BY grant_id, connection_key"
             ),
         );
-        let rows: Vec<ConnectionRow> = with_db!(self, db => {
-            sqlx::query_as(AssertSqlSafe(statement)).bind(Ids(ids)).fetch_all(db).await
-        })?;
-        self.with_people(rows, sets).await
+        let ids = Ids(ids);
+        let read = async |sets: &ScopeSets| {
+            let (statement, ids) = (statement.clone(), ids.clone());
+            let rows: Vec<ConnectionRow> = with_db!(self, db => {
+                sqlx::query_as(AssertSqlSafe(statement)).bind(ids).fetch_all(db).await
+            })?;
+            self.with_people(rows, sets).await
+        };
+        match read(sets).await {
+            Err(error) if error.is_missing_set() => read(&self.scope_sets().await?).await,
+            read => read,
+        }
     }
 
     /// Turns rows into connections and adds the people of each.

@@ -45,6 +45,12 @@ impl Error {
         Self::Inconsistent { table, column, value: value.into() }
     }
 
+    /// A row refers to a scope set that was not there when the sets were read: a scan that was
+    /// completed since may have added it.
+    pub(super) fn is_missing_set(&self) -> bool {
+        matches!(self, Self::Inconsistent { table: "scope_sets", column: "id", .. })
+    }
+
     /// The next step.
     #[must_use]
     pub fn remedy(&self) -> Remedy {

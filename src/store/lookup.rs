@@ -120,12 +120,17 @@ impl Store {
         grants: &[GrantId],
         sets: &ScopeSets,
     ) -> Result<HashMap<GrantId, ScopeSet>, Error> {
-        self.grant_rows(grants)
-            .await?
-            .into_iter()
-            .filter_map(|row| Some((GrantId(row.grant_id), row.scope_set?)))
-            .map(|(grant, number)| Ok((grant, sets.set(number)?)))
-            .collect()
+        let rows = self.grant_rows(grants).await?;
+        let read = |sets: &ScopeSets| {
+            rows.iter()
+                .filter_map(|row| Some((GrantId(row.grant_id), row.scope_set?)))
+                .map(|(grant, number)| Ok((grant, sets.set(number)?)))
+                .collect::<Result<HashMap<GrantId, ScopeSet>, Error>>()
+        };
+        match read(sets) {
+            Err(error) if error.is_missing_set() => read(&self.scope_sets().await?),
+            read => read,
+        }
     }
 
     /// # Errors

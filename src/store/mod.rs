@@ -4,6 +4,7 @@
 //! lists of ids, bulk writes, and how a write transaction begins.
 
 pub mod awaiting;
+mod binary;
 mod bulk;
 pub mod confirmations;
 pub mod connections;

@@ -19,8 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LAST_TRY: Duration = Duration::from_secs(2);
 /// SQLite's pages in a new file: half as many to find in a long write-ahead log as usual.
 const PAGE_BYTES: u32 = 8 * 1024;
-/// SQLite's page cache for each connection, in KiB.
-const CACHE_KIB: u32 = 8 * 1024;
+/// SQLite's page cache for each connection, in KiB; also what it sorts at a time when it
+/// builds an index. Twice as much made neither a scan nor an index faster.
+const CACHE_KIB: u32 = 4 * 1024;
+/// Threads beside SQLite's own that help it sort: nothing else runs while indexes are built.
+const SORTING_THREADS: &str = "1";
 
 /// Where the database is.
 #[derive(Clone)]
@@ -121,6 +124,7 @@ pub(super) async fn open_sqlite(
         .busy_timeout(PATIENCE)
         .page_size(PAGE_BYTES)
         .pragma("cache_size", format!("-{CACHE_KIB}"))
+        .pragma("threads", SORTING_THREADS)
         .optimize_on_close(false, None)
         // A scan's statements are slow by nature; what a run does is logged by the run.
         .disable_statement_logging();

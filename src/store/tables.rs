@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::address::Address;
 use crate::domain::connection::{Connection, Responsible};
 use crate::domain::grant::{ConnectionKey, Unsettled};
 
@@ -118,10 +119,10 @@ pub(super) fn grant_cells(
 ) -> [Cell; GRANTS.columns.len()] {
     [
         Cell::Uuid(Some(grant.id.0)),
-        Cell::Text(Some(grant.class.as_str().to_owned())),
-        Cell::Text(grant.unsettled.map(|reason| reason.as_str().to_owned())),
+        Cell::word(Some(grant.class.as_str())),
+        Cell::word(grant.unsettled.map(|reason| reason.as_str())),
         Cell::Int(grant.evidence.map(|evidence| sets.number(evidence.scopes))),
-        Cell::Text(grant.evidence.map(|evidence| evidence.source.as_str().to_owned())),
+        Cell::word(grant.evidence.map(|evidence| evidence.source.as_str())),
         Cell::Time(grant.evidence.and_then(|evidence| evidence.at)),
         Cell::Bool(grant.ready),
         Cell::Time(Some(now)),
@@ -148,20 +149,20 @@ pub(super) fn connection_cells(
         Cell::Uuid(facts.id.map(|id| id.0)),
         Cell::Uuid(Some(facts.grant.0)),
         Cell::Uuid(Some(facts.tenant.0)),
-        Cell::Text(facts.tenant_name),
-        Cell::Text(facts.tenant_type),
-        Cell::Text(facts.account),
+        Cell::text(facts.tenant_name),
+        Cell::text(facts.tenant_type),
+        Cell::text(facts.account),
         Cell::Uuid(facts.auth_event.map(|id| id.0)),
-        Cell::Text(facts.flow.map(|flow| flow.as_str().to_owned())),
+        Cell::word(facts.flow.map(|flow| flow.as_str())),
         Cell::Time(facts.connected_at),
         Cell::Time(facts.updated_at),
         Cell::Time(facts.last_used_at),
         Cell::Int(facts.required.map(|set| sets.number(set))),
-        Cell::Text(Some(evidence_text(&facts.evidence, sets))),
-        Cell::Text(facts.doubt.map(|doubt| Unsettled::from(doubt).as_str().to_owned())),
-        Cell::Text(Some(presence.as_str().to_owned())),
-        Cell::Text(Some(standing.class.as_str().to_owned())),
-        Cell::Text(Some(standing.readiness.as_str().to_owned())),
+        Cell::text(Some(evidence_text(&facts.evidence, sets))),
+        Cell::word(facts.doubt.map(|doubt| Unsettled::from(doubt).as_str())),
+        Cell::word(Some(presence.as_str())),
+        Cell::word(Some(standing.class.as_str())),
+        Cell::word(Some(standing.readiness.as_str())),
         Cell::Bool(standing.some_evidence_ready),
         Cell::Bool(standing.token_behind),
         Cell::Bool(standing.manual),
@@ -174,17 +175,18 @@ pub(super) fn connection_cells(
 
 pub(super) fn person_cells(
     key: ConnectionKey,
-    responsible: &Responsible,
+    responsible: Responsible,
 ) -> [Cell; PEOPLE.columns.len()] {
-    let person = &responsible.person;
+    let Responsible { fingerprint, person } = responsible;
+    let (given, recipient) = person.email.map(Address::into_parts).unzip();
     [
         Cell::Uuid(Some(key.0)),
-        Cell::Int(responsible.fingerprint.map(u64::cast_signed)),
-        Cell::Text(person.email.as_ref().map(|email| email.key().to_owned())),
-        Cell::Text(person.email.as_ref().map(|email| email.given().to_owned())),
-        Cell::Text(person.name.clone()),
-        Cell::Text(person.locale.clone()),
-        Cell::Text(person.time_zone.map(|zone| zone.name().to_owned())),
-        Cell::Text(person.country.clone()),
+        Cell::Int(fingerprint.map(u64::cast_signed)),
+        Cell::text(recipient),
+        Cell::text(given),
+        Cell::text(person.name),
+        Cell::text(person.locale),
+        Cell::word(person.time_zone.map(|zone| zone.name())),
+        Cell::text(person.country),
     ]
 }

@@ -12,7 +12,7 @@ use crate::domain::grant::{ConnectionKey, GrantId, Unsettled};
 use crate::domain::ids::TenantId;
 use crate::domain::tally::Tally;
 
-use super::bulk::{self, Cell, Statement};
+use super::bulk::{self, Amount, Cell, Statement};
 use super::dialect::{Dialect, Ids};
 use super::pipe::Pipe;
 use super::scans::{BadRowRecord, ScanRecord};
@@ -62,7 +62,27 @@ pub struct ScanWriter {
     run_id: Uuid,
     /// Nothing was stored before: rows need no look at what is there.
     is_first: bool,
-    deferred_indexes: Vec<String>,
+    deferred: Deferred,
+    /// Rows of a first load that wait until they fill a statement.
+    waiting: Rows,
+}
+
+/// What is left to do once a large first load is in.
+#[derive(Default)]
+struct Deferred {
+    /// Definitions of SQLite's indexes.
+    indexes: Vec<String>,
+    /// PostgreSQL's planner knows nothing of the new rows: without figures it sorts a million
+    /// of them to count a few groups.
+    statistics: bool,
+}
+
+/// Rows of the large tables.
+#[derive(Default)]
+struct Rows {
+    grants: Vec<Cell>,
+    connections: Vec<Cell>,
+    people: Vec<Cell>,
 }
 
 /// Who has the transaction.
@@ -73,7 +93,7 @@ enum Hand {
     Lost,
 }
 
-/// Rows from which on a first load builds the indexes of SQLite at its end: filling them row
+/// Rows from which on a first load is large. It builds the indexes of SQLite at its end: filling them row
 /// by row in the random order of UUIDs would write most of their pages many times over.
 const BULK_ROWS: u64 = 20_000;
 
@@ -108,14 +128,20 @@ impl ScanWriter {
             now,
             run_id,
             is_first: false,
-            deferred_indexes: Vec::new(),
+            deferred: Deferred::default(),
+            waiting: Rows::default(),
         })
     }
 
     /// The transaction, with all executed that was written so far.
     async fn tx(&mut self) -> Result<&mut Tx, Error> {
+        let mut rest = Vec::new();
+        self.fill(Amount::All, &mut rest)?;
         self.hand = match std::mem::replace(&mut self.hand, Hand::Lost) {
-            Hand::Away(pipe) => Hand::Here(pipe.end().await?),
+            Hand::Away(pipe) => {
+                pipe.send(rest).await;
+                Hand::Here(pipe.end().await?)
+            }
             other => other,
         };
         match &mut self.hand {
@@ -138,8 +164,14 @@ impl ScanWriter {
     /// The database cannot be used.
     pub async fn expect_first(&mut self, rows: u64) -> Result<(), Error> {
         self.is_first = true;
-        // Only SQLite gains by it; PostgreSQL would lock out all readers.
-        let (Tx::Sqlite(tx), BULK_ROWS..) = (self.tx().await?, rows) else { return Ok(()) };
+        if rows < BULK_ROWS {
+            return Ok(());
+        }
+        // PostgreSQL would lock out all readers.
+        let Tx::Sqlite(tx) = self.tx().await? else {
+            self.deferred.statistics = true;
+            return Ok(());
+        };
         const SQL: &str = "SELECT name, sql FROM sqlite_master WHERE type = 'index' \
                            AND tbl_name IN ('grants', 'connections', 'people') AND sql IS NOT NULL";
         let indexes: Vec<(String, String)> = sqlx::query_as(SQL).fetch_all(&mut **tx).await?;
@@ -149,15 +181,18 @@ impl ScanWriter {
             sqlx::query(AssertSqlSafe(format!("DROP INDEX {name}"))).execute(&mut **tx).await?;
             deferred.push(definition);
         }
-        self.deferred_indexes = deferred;
+        self.deferred.indexes = deferred;
         Ok(())
     }
 
-    async fn build_indexes(&mut self) -> Result<(), Error> {
-        let definitions = std::mem::take(&mut self.deferred_indexes);
-        let Tx::Sqlite(tx) = self.tx().await? else { return Ok(()) };
-        for definition in definitions {
-            sqlx::query(AssertSqlSafe(definition)).execute(&mut **tx).await?;
+    async fn end_load(&mut self) -> Result<(), Error> {
+        let Deferred { indexes, statistics } = std::mem::take(&mut self.deferred);
+        let tx = self.tx().await?;
+        let analyze = statistics.then(|| "ANALYZE grants, connections, people".to_owned());
+        for statement in indexes.into_iter().chain(analyze) {
+            with_tx!(tx, db => {
+                sqlx::query(AssertSqlSafe(statement)).execute(db).await.map(|_| ())
+            })?;
         }
         Ok(())
     }
@@ -184,18 +219,14 @@ impl ScanWriter {
     /// A batch as statements, in an order in which they may be executed.
     fn statements(&mut self, batch: Batch) -> Result<Vec<Statement>, Error> {
         let (dialect, now, run_id) = (self.dialect, self.now, self.run_id);
-        let mut grants = Vec::with_capacity(batch.grants.len() * GRANTS.columns.len());
         for grant in batch.grants {
-            grants.extend(grant_cells(&grant, &mut self.sets, now));
+            self.waiting.grants.extend(grant_cells(&grant, &mut self.sets, now));
         }
-        let mut connections =
-            Vec::with_capacity(batch.connections.len() * CONNECTIONS.columns.len());
-        let mut people = Vec::with_capacity(batch.connections.len() * PEOPLE.columns.len());
-        for connection in batch.connections {
-            for responsible in &connection.people {
-                people.extend(person_cells(connection.key, responsible));
+        for mut connection in batch.connections {
+            for responsible in connection.people.drain(..) {
+                self.waiting.people.extend(person_cells(connection.key, responsible));
             }
-            connections.extend(connection_cells(connection, &mut self.sets));
+            self.waiting.connections.extend(connection_cells(connection, &mut self.sets));
         }
         let mut changes = Vec::with_capacity(batch.changes.len() * CHANGES.columns.len());
         for change in batch.changes {
@@ -203,31 +234,39 @@ impl ScanWriter {
                 Cell::Uuid(Some(change.key.0)),
                 Cell::Time(Some(now)),
                 Cell::Uuid(Some(run_id)),
-                Cell::Text(Some(change.what.to_owned())),
-                Cell::Text(change.before),
-                Cell::Text(change.after),
+                Cell::word(Some(change.what)),
+                Cell::text(change.before),
+                Cell::text(change.after),
             ]);
         }
         let sets = self.sets.take_fresh().into_iter();
-        let sets = sets
-            .flat_map(|(number, set)| [Cell::Int(Some(number)), Cell::Text(Some(set.canonical()))])
+        let mut sets = sets
+            .flat_map(|(number, set)| [Cell::Int(Some(number)), Cell::text(Some(set.canonical()))])
             .collect();
-        let (grants_table, connections_table) = match self.is_first {
-            true => (&GRANTS.adding(), &CONNECTIONS.adding()),
-            false => (&GRANTS, &CONNECTIONS),
-        };
         let mut statements = Vec::new();
-        bulk::fill(dialect, &SCOPE_SETS, sets, &mut statements)?;
-        bulk::fill(dialect, grants_table, grants, &mut statements)?;
-        bulk::fill(dialect, connections_table, connections, &mut statements)?;
+        bulk::fill(dialect, &SCOPE_SETS, Amount::All, &mut sets, &mut statements)?;
+        bulk::fill(dialect, &CHANGES, Amount::All, &mut changes, &mut statements)?;
         if !batch.known.is_empty() {
             let keys = Ids(batch.known.iter().map(|key| key.0).collect());
             let sql = "DELETE FROM people WHERE connection_key {ids}";
             statements.push(Statement::about(dialect, sql, keys)?);
         }
-        bulk::fill(dialect, &PEOPLE, people, &mut statements)?;
-        bulk::fill(dialect, &CHANGES, changes, &mut statements)?;
+        // Rows that take the place of others do so at once: the next batch may name them too.
+        let amount = if self.is_first { Amount::Whole } else { Amount::All };
+        self.fill(amount, &mut statements)?;
         Ok(statements)
+    }
+
+    /// Statements for the rows that wait.
+    fn fill(&mut self, amount: Amount, statements: &mut Vec<Statement>) -> Result<(), Error> {
+        let (grants, connections) = match self.is_first {
+            true => (&GRANTS.adding(), &CONNECTIONS.adding()),
+            false => (&GRANTS, &CONNECTIONS),
+        };
+        let waiting = &mut self.waiting;
+        bulk::fill(self.dialect, grants, amount, &mut waiting.grants, statements)?;
+        bulk::fill(self.dialect, connections, amount, &mut waiting.connections, statements)?;
+        bulk::fill(self.dialect, &PEOPLE, amount, &mut waiting.people, statements)
     }
 
     /// Finds anew which awaiting connections of these tenants another person's ready grant
@@ -236,7 +275,7 @@ impl ScanWriter {
     /// # Errors
     /// The database cannot be used.
     pub async fn settle_covered(&mut self, tenants: &[TenantId]) -> Result<(), Error> {
-        self.build_indexes().await?;
+        self.end_load().await?;
         const SQL: &str = "\
             UPDATE connections SET covered = NOT covered
             WHERE tenant_id {ids} AND covered <> (
@@ -255,7 +294,7 @@ impl ScanWriter {
     /// # Errors
     /// The database cannot be used.
     pub async fn tally(&mut self) -> Result<Tally, Error> {
-        self.build_indexes().await?;
+        self.end_load().await?;
         tally::within(self.tx().await?).await
     }
 
@@ -283,24 +322,24 @@ impl ScanWriter {
         scan: &ScanRecord,
         bad_rows: &[BadRowRecord],
     ) -> Result<(), Error> {
-        self.build_indexes().await?;
+        self.end_load().await?;
         let tx = self.tx().await?;
         with_tx!(tx, db => sqlx::query("DELETE FROM bad_rows").execute(db).await.map(|_| ()))?;
-        let cells = bad_rows
+        let mut cells = bad_rows
             .iter()
             .flat_map(|bad| {
                 [
                     Cell::Int(Some(bad.fingerprint.cast_signed())),
-                    Cell::Text(Some(bad.place.clone())),
-                    Cell::Text(bad.field.clone()),
-                    Cell::Text(Some(bad.code.clone())),
-                    Cell::Text(Some(bad.reason.clone())),
+                    Cell::text(Some(bad.place.clone())),
+                    Cell::text(bad.field.clone()),
+                    Cell::text(Some(bad.code.clone())),
+                    Cell::text(Some(bad.reason.clone())),
                     Cell::Uuid(bad.key.map(|key| key.0)),
                 ]
             })
             .collect();
         let mut statements = Vec::new();
-        bulk::fill(self.dialect, &BAD_ROWS, cells, &mut statements)?;
+        bulk::fill(self.dialect, &BAD_ROWS, Amount::All, &mut cells, &mut statements)?;
         self.run(statements).await?;
         scan.insert(self.tx().await?).await?;
         match self.hand {

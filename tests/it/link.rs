@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
-use worker::delivery::link::{TokenError, verify};
+use worker::delivery::link::{Claims, TokenError, verify};
 use worker::domain::digest::Digest;
 use worker::domain::scopes::{Scope, catalogue};
 
@@ -224,6 +224,17 @@ fn pair(answer: &Value, name: &str) -> String {
     let url = Url::parse(answer["location"].as_str().expect("a redirect")).unwrap();
     let found = url.query_pairs().find(|(key, _)| key == name);
     found.unwrap_or_else(|| panic!("{name} in {url}")).1.into_owned()
+}
+
+#[test]
+fn the_token_on_the_page_is_ours_and_says_what_the_page_says() {
+    let page = include_str!("../../docs/link.md");
+    let digest = digest("invitation");
+    assert!(page.contains(SECRET));
+    assert!(page.contains(&format!("\n{}\n", token(SECRET, &digest))));
+    let (_, claims) = page.split_once("```json\n").unwrap();
+    let shown: Claims = serde_json::from_str(claims.lines().next().unwrap()).unwrap();
+    assert_eq!(verify(&token(SECRET, &digest), &[secret(SECRET)], before()), Ok(shown));
 }
 
 #[test]

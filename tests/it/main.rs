@@ -49,6 +49,7 @@ mod store_reads;
 mod store_scans;
 mod support;
 mod suppressions;
+mod templates;
 mod transcripts;
 mod webhook_payloads;
 mod webhook_witnesses;

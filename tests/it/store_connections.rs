@@ -5,8 +5,8 @@ use worker::domain::class::Class;
 use worker::domain::connection::Connection;
 use worker::domain::evidence::{Evidence, Source};
 use worker::domain::grant::{GrantId, Unsettled};
-use worker::store::Error;
 use worker::store::writer::{Batch, GrantRecord, ScanWriter};
+use worker::store::{Error, ScopeSets};
 
 use crate::support::line::{BROAD, GRANULAR, MIXED, READY};
 use crate::support::stored::{at, bare, full, put, record, uuid};
@@ -92,6 +92,8 @@ async fn grants_keep_when_they_were_first_seen_and_first_ready() {
                 let sets = world.store.scope_sets().await.unwrap();
                 let settled = world.store.settled_scopes(&[grant.id], &sets).await.unwrap();
                 assert_eq!(settled[&grant.id], evidence.scopes);
+                let none = ScopeSets::default();
+                assert_eq!(settled, world.store.settled_scopes(&[grant.id], &none).await.unwrap());
             }
         }
         let rows = world.store.grant_rows(&[ready.id]).await.unwrap();
@@ -99,6 +101,18 @@ async fn grants_keep_when_they_were_first_seen_and_first_ready() {
         assert_eq!((rows[0].class.as_str(), rows[0].scope_set), ("unknown", None));
         assert_eq!(rows[0].unsettled.as_deref(), Some("evidence_differs"));
         assert_eq!(rows[0].ready_at, Some(at(2)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sets_of_scopes_that_a_scan_added_meanwhile_are_read_anew() {
+    both(async |world: World| {
+        let before = world.store.scope_sets().await.unwrap();
+        put(&world, 1, vec![full()]).await;
+        let found = world.store.connections_by_key(&[full().key], &before).await.unwrap();
+        assert_eq!(found, Vec::from_iter(world.find(full().key).await));
+        assert!(!found[0].facts.evidence.is_empty());
     })
     .await;
 }

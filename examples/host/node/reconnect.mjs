@@ -56,8 +56,8 @@ export function authorizeUrl(clientId, redirectUri, scopes, state, verifier) {
     code_challenge_method: "S256",
   };
   // Not URLSearchParams: it writes `+` for a space.
-  const pairs = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-  return `${AUTHORIZE}?${pairs.join("&")}`;
+  const pair = ([name, value]) => `${name}=${encodeURIComponent(value)}`;
+  return `${AUTHORIZE}?${Object.entries(query).map(pair).join("&")}`;
 }
 
 // GET reconnect_url. Changes nothing but this session.

@@ -184,7 +184,8 @@ function connections_at_xero(string $access_token): array
 
 function ask(string $url, array $http): array
 {
-    $answer = @file_get_contents($url, false, stream_context_create(['http' => $http + ['timeout' => 15]]));
+    $context = stream_context_create(['http' => $http + ['timeout' => 15]]);
+    $answer = @file_get_contents($url, false, $context);
     if ($answer === false) {
         throw new RuntimeException('Xero did not answer as hoped');
     }
@@ -303,6 +304,7 @@ while (($line = fgets(STDIN)) !== false) {
     if ($demo === null) {
         $demo = new Demo($request);
     } else {
-        echo json_encode($demo->answer($request), JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES), "\n";
+        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES;
+        echo json_encode($demo->answer($request), $flags), "\n";
     }
 }

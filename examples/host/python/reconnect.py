@@ -12,7 +12,6 @@ import json
 import re
 import secrets
 import sys
-import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -184,9 +183,11 @@ class Demo:
 
     def rows_of(self, user, claims):
         """The rows of one grant that this user's account owns."""
-        key = ("tenant_id", claims["tenant"]) if "tenant" in claims else ("xero_user_id", claims["grant"])
+        key, value = "xero_user_id", claims["grant"]
+        if "tenant" in claims:
+            key, value = "tenant_id", claims["tenant"]
         account = self.accounts.get(user)
-        return [row for row in self.rows if row["account"] == account and row[key[0]] == key[1]]
+        return [row for row in self.rows if row["account"] == account and row[key] == value]
 
     def may_act(self, user, claims):
         return bool(self.rows_of(user, claims))

@@ -30,6 +30,13 @@ fn what_is_wrong_with_the_look_of_messages_is_said_with_its_place() {
         },
         Broken {
             piece: "[email]",
+            replacement: "[messages]\nlocale = \"german\"\n[email]",
+            at: "\"german\"",
+            message: "`locale` is \"german\", which is no language",
+            help: "write `locale = \"de\"`",
+        },
+        Broken {
+            piece: "[email]",
             replacement: "[messages]\nreply_to = \"help at books\"\n[email]",
             at: "\"help at books\"",
             message: "which is no mailbox",

@@ -6,7 +6,6 @@ mod embedded;
 mod escape;
 mod own;
 mod problem;
-mod tag;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,9 +15,9 @@ use minijinja::{Environment, UndefinedBehavior};
 use sha2::{Digest as _, Sha256};
 
 use super::mime::hex;
+use crate::domain::language::{shorter, tag};
 use own::{ENDING, File, Own};
 pub use problem::TemplateProblem;
-use tag::{shorter, tag};
 
 /// What a message consists of, and so how the names of its three files go on.
 const PARTS: [&str; 3] = ["subject.txt", "txt", "html"];

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::problem::TemplateProblem;
-use super::tag::tag;
+use crate::domain::language::tag;
 
 /// How every template's file name ends.
 pub const ENDING: &str = ".j2";

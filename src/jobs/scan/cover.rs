@@ -1,62 +1,106 @@
-//! Which tenants a scan has to look at again: whether a connection is covered depends on
-//! other people's grants for the same tenant, and only there can it have changed.
+//! Which connections another person's ready grant covers. That depends on all grants for a
+//! tenant: a first scan, which has them all in its hands, finds out before it writes; a
+//! later one asks the database about the tenants that it touched.
 
 use std::io;
 
-use crate::domain::connection::{Connection, Presence};
-use crate::domain::grant::Readiness;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::domain::connection::Connection;
+use crate::domain::grant::{ConnectionKey, GrantId, Member, Readiness, judge};
 use crate::domain::ids::TenantId;
+use crate::domain::scopes::ScopeSet;
 use crate::jobs::sorter::{Groups, Sorter};
 use crate::store::writer::ScanWriter;
 
 use super::Error;
+use super::record::{Event, read};
 
-/// Tenants looked at together.
+/// Tenants asked about together.
 const TENANTS: usize = 500;
 
-/// A grant reaches the tenant and is ready.
-const COVERS: u8 = 1;
-/// A connection of the tenant awaits.
-const AWAITS: u8 = 2;
-
-/// The tenants of all grants that were judged.
-pub(super) struct Touched {
-    /// Nothing else is stored, so that what is noted is all there is.
-    is_first: bool,
-    sorter: Sorter,
+/// The covered connections of a first scan, in the order of grants.
+pub(super) struct Covered {
+    groups: Groups,
+    next: Option<(u128, Vec<Vec<u8>>)>,
 }
 
-impl Touched {
-    pub(super) fn new(is_first: bool) -> Self {
-        Self { is_first, sorter: Sorter::default() }
+impl Covered {
+    /// Judges all grants of a first scan by what their rows claim.
+    pub(super) fn find(
+        grants: &mut Groups,
+        required: ScopeSet,
+        cancel: &CancellationToken,
+    ) -> Result<Self, Error> {
+        // By tenant: an empty record says that a ready grant reaches it, any other names a
+        // grant and its connection that awaits.
+        let mut tenants = Sorter::default();
+        while let Some((grant, records)) = grants.next_group()? {
+            if cancel.is_cancelled() {
+                return Err(Error::Interrupted);
+            }
+            let mut claims = Vec::with_capacity(records.len());
+            for record in &records {
+                if let (key, Event::Put { claim, .. }) = read(record)? {
+                    claims.push((key, claim));
+                }
+            }
+            let members: Vec<Member<'_>> = claims.iter().map(|(_, claim)| claim.member()).collect();
+            let judged = judge(&members, required);
+            for ((key, claim), own) in claims.iter().zip(&judged.connections) {
+                let tenant = claim.tenant.0.as_u128();
+                if judged.ready {
+                    tenants.push(tenant, &[])?;
+                } else if own.readiness == Readiness::Awaiting {
+                    let ConnectionKey(key) = key;
+                    tenants.push(tenant, &[grant.to_be_bytes(), key.into_bytes()].concat())?;
+                }
+            }
+        }
+        let mut tenants = Groups::of(tenants.finish()?)?;
+        let mut covered = Sorter::default();
+        while let Some((_, records)) = tenants.next_group()? {
+            if records.iter().all(|record| !record.is_empty()) {
+                continue;
+            }
+            for (grant, key) in records.iter().filter_map(|record| record.split_first_chunk()) {
+                covered.push(u128::from_be_bytes(*grant), key)?;
+            }
+        }
+        let mut groups = Groups::of(covered.finish()?)?;
+        let next = groups.next_group()?;
+        Ok(Self { groups, next })
     }
 
-    /// Notes a connection as it was, or as it is in a grant that is ready or not.
-    pub(super) fn note(&mut self, connection: &Connection, is_ready: bool) -> io::Result<()> {
-        let is_present = connection.presence != Presence::Gone;
-        let awaits = connection.standing.readiness == Readiness::Awaiting;
-        let mark = match (is_present && is_ready, is_present && awaits) {
-            (true, false) => COVERS,
-            (false, true) => AWAITS,
-            (true, true) => COVERS | AWAITS,
-            (false, false) => 0,
+    /// Those of a grant, which must be asked about in the order of grants.
+    pub(super) fn of(&mut self, grant: GrantId) -> io::Result<Vec<ConnectionKey>> {
+        let Some((_, keys)) = self.next.take_if(|(next, _)| *next == grant.0.as_u128()) else {
+            return Ok(Vec::new());
         };
-        if self.is_first && mark == 0 {
-            return Ok(());
-        }
-        self.sorter.push(connection.facts.tenant.0.as_u128(), &[mark])
+        self.next = self.groups.next_group()?;
+        let keys = keys.iter().filter_map(|key| Uuid::from_slice(key).ok());
+        Ok(keys.map(ConnectionKey).collect())
+    }
+}
+
+/// The tenants of all grants that a later scan judged anew: only there can have changed what
+/// is covered.
+#[derive(Default)]
+pub(super) struct Touched(Sorter);
+
+impl Touched {
+    /// Notes a connection as it was or as it is.
+    pub(super) fn note(&mut self, connection: &Connection) -> io::Result<()> {
+        self.0.push(connection.facts.tenant.0.as_u128(), &[])
     }
 
     /// Settles what is covered in these tenants.
     pub(super) async fn settle(self, writer: &mut ScanWriter) -> Result<(), Error> {
-        let mut groups = Groups::of(self.sorter.finish()?)?;
+        let mut groups = Groups::of(self.0.finish()?)?;
         let mut tenants = Vec::with_capacity(TENANTS);
-        while let Some((tenant, marks)) = groups.next_group()? {
-            let all = marks.iter().flatten().fold(0, |all, mark| all | mark);
-            if self.is_first && all != COVERS | AWAITS {
-                continue;
-            }
-            tenants.push(TenantId(uuid::Uuid::from_u128(tenant)));
+        while let Some((tenant, _)) = groups.next_group()? {
+            tenants.push(TenantId(Uuid::from_u128(tenant)));
             if tenants.len() == TENANTS {
                 writer.settle_covered(&tenants).await?;
                 tenants.clear();

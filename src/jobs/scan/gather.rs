@@ -18,7 +18,7 @@ use crate::store::scans::BadRowRecord;
 
 use super::Error;
 use super::known::{Known, Print};
-use super::record::{Draft, Sighting, write};
+use super::record::{Claim, Draft, Packed, Sighting, write};
 
 /// Bad rows that are remembered one by one; the rest is only counted.
 const REMEMBERED: usize = 10_000;
@@ -94,6 +94,13 @@ pub(super) struct Gathered {
     pub drafts: u64,
 }
 
+/// Memory for what is written of one row, to be used again for the next.
+#[derive(Default)]
+struct Buffers {
+    row: Vec<u8>,
+    sighting: Vec<u8>,
+}
+
 /// What a reading is done by.
 pub(super) struct Gather<'a> {
     pub rules: &'a inventory::Rules,
@@ -124,7 +131,7 @@ impl Gather<'_> {
             nameless: 0,
             drafts: 0,
         };
-        let mut buffer = Vec::new();
+        let mut buffers = Buffers::default();
         loop {
             let batch = tokio::select! {
                 biased;
@@ -133,7 +140,7 @@ impl Gather<'_> {
             };
             let Some(batch) = batch else { break };
             for raw in batch.rows() {
-                self.row(&raw, memo, &mut gathered, sorter, &mut buffer)?;
+                self.row(&raw, memo, &mut gathered, sorter, &mut buffers)?;
             }
             reader.recycle(batch);
             self.watcher.reading(gathered.rows, reader.progress());
@@ -147,8 +154,9 @@ impl Gather<'_> {
         memo: &mut ScopeMemo,
         gathered: &mut Gathered,
         sorter: &mut Sorter,
-        buffer: &mut Vec<u8>,
+        buffers: &mut Buffers,
     ) -> Result<(), Error> {
+        let Buffers { row: packed, sighting: buffer } = buffers;
         gathered.rows += 1;
         let hash = raw.fingerprint(&self.key, self.salt);
         if let Some(print) = gathered.known.see(hash) {
@@ -161,7 +169,9 @@ impl Gather<'_> {
                 gathered.drafts += 1;
                 let (key, facts, person) = take_apart(row);
                 let draft = Draft::new(Print::new(hash, warnings), raw.place(), facts, person);
-                write(&Sighting::Row(Box::new(draft)), buffer)?;
+                write(&draft, packed)?;
+                let claim = Claim::of(&draft.facts);
+                write(&Sighting::Row { claim, row: Packed(packed) }, buffer)?;
                 sorter.push(key.0.as_u128(), buffer)?;
             }
             Err(bad) => {

@@ -12,13 +12,13 @@ pub mod guard;
 mod known;
 mod record;
 mod settle;
+mod turned;
 mod unite;
 
 use std::hash::Hasher;
 
 use chrono::{DateTime, Utc};
 use siphasher::sip::SipHasher13;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -32,17 +32,17 @@ use crate::jobs::progress::Watcher;
 use crate::jobs::sorter::Sorter;
 use crate::store::scans::{LastScan, Outcome, ScanRecord};
 use crate::store::settings::Keys;
-use crate::store::writer::{Batch, ScanWriter};
+use crate::store::writer::ScanWriter;
 use crate::store::{self, ScopeSets, Store};
 
 pub use gather::WarningCounts;
 pub use guard::{Effect, Objection};
 
-use cover::Touched;
 use gather::{Gather, Gathered, judged_by};
 use known::Known;
 use record::{Event, Sighting, write};
-use settle::{Settle, Turned};
+use settle::Settle;
+use turned::Turned;
 use unite::Unite;
 
 /// Part of every fingerprint: changes when rows are parsed otherwise than before, so that
@@ -60,8 +60,6 @@ pub enum Error {
     Temporary(#[from] std::io::Error),
     #[error("the scan was interrupted")]
     Interrupted,
-    #[error("a part of the scan stopped by itself: {0}")]
-    Stopped(String),
 }
 
 /// What a scan is done by.
@@ -215,10 +213,13 @@ impl Scan<'_> {
         if nothing_known {
             writer.expect_first(gathered.drafts).await?;
         }
-        let mut touched = Touched::new(nothing_known);
-        let (mut writer, turned) =
-            self.settle(nothing_known, &gathered, &sets, events, writer, &mut touched).await?;
-        touched.settle(&mut writer).await?;
+        let turned = match self.settle(nothing_known, &gathered, &sets, events, &mut writer).await {
+            Ok(turned) => turned,
+            Err(error) => {
+                writer.abandon().await?;
+                return Err(error);
+            }
+        };
         let tally = writer.tally().await?;
         let effect = Effect {
             rows: gathered.rows,
@@ -260,23 +261,14 @@ impl Scan<'_> {
         Ok(summary)
     }
 
-    /// Judges while the writer writes: two halves of the work side by side.
     async fn settle(
         &self,
         nothing_known: bool,
         gathered: &Gathered,
         sets: &ScopeSets,
         events: Sorter,
-        mut writer: ScanWriter,
-        touched: &mut Touched,
-    ) -> Result<(ScanWriter, Turned), Error> {
-        let (batches, mut received) = mpsc::channel::<Batch>(2);
-        let writing = tokio::spawn(async move {
-            while let Some(batch) = received.recv().await {
-                writer.write(batch).await?;
-            }
-            Ok::<_, store::Error>(writer)
-        });
+        writer: &mut ScanWriter,
+    ) -> Result<Turned, Error> {
         let settle = Settle {
             store: self.store,
             sets,
@@ -288,18 +280,9 @@ impl Scan<'_> {
             watcher: self.watcher,
             cancel: self.cancel,
         };
-        let turned = settle.run(events.finish()?, &batches, touched).await;
-        drop(batches);
-        let written = writing.await.map_err(|error| Error::Stopped(error.to_string()))?;
+        let turned = settle.run(events.finish()?, writer).await;
         self.watcher.done();
-        let writer = written?;
-        match turned {
-            Ok(turned) => Ok((writer, turned)),
-            Err(error) => {
-                writer.abandon().await?;
-                Err(error)
-            }
-        }
+        turned
     }
 
     fn record(&self, summary: &Summary, judged_by: String) -> ScanRecord {

@@ -3,10 +3,14 @@
 
 use std::io;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::connection::Facts;
-use crate::domain::row::Person;
+use crate::domain::evidence::Evidence;
+use crate::domain::grant::{GrantId, Member};
+use crate::domain::ids::TenantId;
+use crate::domain::row::{Doubt, Person};
+use crate::domain::scopes::ScopeSet;
 use crate::inventory::Place;
 
 use super::known::Print;
@@ -35,10 +39,62 @@ impl Draft {
     }
 }
 
+/// A [`Draft`] as it was written: most of them pass from sorter to sorter unread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Packed<'a>(pub &'a [u8]);
+
+impl Serialize for Packed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Packed<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Packed<'_> {
+    pub(super) fn draft(self) -> io::Result<Draft> {
+        read(self.0)
+    }
+}
+
+/// What of a row decides about its grant, beside the row: enough to judge without reading it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Claim {
+    pub grant: GrantId,
+    pub tenant: TenantId,
+    evidence: Vec<Evidence>,
+    doubt: Option<Doubt>,
+    required: Option<ScopeSet>,
+}
+
+impl Claim {
+    pub(super) fn of(facts: &Facts) -> Self {
+        Self {
+            grant: facts.grant,
+            tenant: facts.tenant,
+            evidence: facts.evidence.clone(),
+            doubt: facts.doubt,
+            required: facts.required,
+        }
+    }
+
+    pub(super) fn member(&self) -> Member<'_> {
+        Member { evidence: &self.evidence, doubt: self.doubt, required: self.required }
+    }
+}
+
 /// What the reading found about one connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) enum Sighting {
-    Row(Box<Draft>),
+pub(super) enum Sighting<'a> {
+    Row {
+        claim: Claim,
+        #[serde(borrow)]
+        row: Packed<'a>,
+    },
     /// A bad row names this connection.
     Bad,
     /// A bad row may be this connection's: it names the tenant only.
@@ -49,9 +105,15 @@ pub(super) enum Sighting {
 
 /// What happens to one connection of a grant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) enum Event {
-    /// New or changed rows; seen unchanged ones stay beside them.
-    Put { rows: Vec<Draft>, moved: bool, held: bool },
+pub(super) enum Event<'a> {
+    /// New or changed rows; seen unchanged ones stay beside them. They claim all the same.
+    Put {
+        claim: Claim,
+        #[serde(borrow)]
+        rows: Vec<Packed<'a>>,
+        moved: bool,
+        held: bool,
+    },
     /// Some of its rows are gone, others were seen unchanged.
     Trim,
     /// Missing from the whole inventory.

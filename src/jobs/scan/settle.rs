@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::class::Class;
@@ -14,17 +13,17 @@ use crate::domain::row::Flow;
 use crate::domain::scopes::ScopeSet;
 use crate::jobs::progress::Watcher;
 use crate::jobs::sorter::{Groups, Sorted};
-use crate::store::writer::{Batch, Change, GrantRecord};
+use crate::store::writer::{Batch, GrantRecord, ScanWriter};
 use crate::store::{ScopeSets, Store};
 
 use super::Error;
-use super::cover::Touched;
-use super::guard::weigh;
+use super::cover::{Covered, Touched};
 use super::known::Known;
-use super::record::{Draft, Event, read};
+use super::record::{Event, Packed, read};
+use super::turned::{Turned, changes};
 
 /// Grants judged and written together.
-const GRANTS: usize = 700;
+const GRANTS: usize = 400;
 /// Events that close a batch early: an accountant's grant may have hundreds.
 const EVENTS: usize = 2_000;
 
@@ -42,12 +41,12 @@ pub(super) struct Settle<'a> {
     pub cancel: &'a CancellationToken,
 }
 
-/// What the guard looks at.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Turned {
-    pub changed: u64,
-    pub newly_gone: u64,
-    pub sum: u128,
+/// How what is covered comes to be known.
+enum Cover {
+    /// Before anything is written: nothing else is stored.
+    Found(Box<Covered>),
+    /// From the database, after all is written.
+    Later(Touched),
 }
 
 /// What a page of grants comes to.
@@ -56,56 +55,68 @@ struct Ledger<'a> {
     moved: BTreeMap<ConnectionKey, Connection>,
     batch: Batch,
     turned: &'a mut Turned,
-    touched: &'a mut Touched,
+    cover: &'a mut Cover,
 }
 
-type Events = Vec<(ConnectionKey, Event)>;
+type Events<'a> = Vec<(ConnectionKey, Event<'a>)>;
 
 impl Settle<'_> {
-    /// Sends batches to the writer; stops when it has failed, whose error counts then.
+    /// Hands batches to the writer, which works on one while the next is made.
     pub(super) async fn run(
         &self,
         events: Sorted,
-        batches: &mpsc::Sender<Batch>,
-        touched: &mut Touched,
+        writer: &mut ScanWriter,
     ) -> Result<Turned, Error> {
-        let mut turned = Turned::default();
         let mut groups = Groups::of(events)?;
+        let mut cover = match self.first {
+            true => {
+                let covered = Covered::find(&mut groups, self.required, self.cancel)?;
+                groups.rewind()?;
+                Cover::Found(Box::new(covered))
+            }
+            false => Cover::Later(Touched::default()),
+        };
+        let mut turned = Turned::default();
         let mut done = 0;
         loop {
             if self.cancel.is_cancelled() {
                 return Err(Error::Interrupted);
             }
-            let mut page: Vec<(GrantId, Events)> = Vec::new();
+            let mut page = Vec::new();
             let mut size = 0;
             while page.len() < GRANTS && size < EVENTS {
                 let Some((grant, records)) = groups.next_group()? else { break };
-                let grant = GrantId(uuid::Uuid::from_u128(grant));
-                let events = records
-                    .iter()
-                    .map(|record| read(record))
-                    .collect::<std::io::Result<Events>>()?;
-                size += events.len();
-                page.push((grant, events));
+                size += records.len();
+                page.push((GrantId(uuid::Uuid::from_u128(grant)), records));
             }
             if page.is_empty() {
-                return Ok(turned);
+                break;
             }
             done += size as u64;
-            let batch = self.page(page, &mut turned, touched).await?;
-            if batches.send(batch).await.is_err() {
-                return Ok(turned);
-            }
+            let batch = self.page(&page, &mut turned, &mut cover).await?;
+            writer.write(batch).await?;
             self.watcher.settling(done);
         }
+        if let Cover::Later(touched) = cover {
+            touched.settle(writer).await?;
+        }
+        Ok(turned)
     }
 
     async fn page(
         &self,
-        page: Vec<(GrantId, Events)>,
+        page: &[(GrantId, Vec<Vec<u8>>)],
         turned: &mut Turned,
-        touched: &mut Touched,
+        cover: &mut Cover,
     ) -> Result<Batch, Error> {
+        let page = page
+            .iter()
+            .map(|(grant, records)| {
+                let events: std::io::Result<Events<'_>> =
+                    records.iter().map(|record| read(record)).collect();
+                Ok((*grant, events?))
+            })
+            .collect::<std::io::Result<Vec<(GrantId, Events<'_>)>>>()?;
         let mut stored: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
         let mut moved: BTreeMap<ConnectionKey, Connection> = BTreeMap::new();
         if !self.first {
@@ -123,7 +134,12 @@ impl Settle<'_> {
                 moved.insert(connection.key, connection);
             }
         }
-        let mut ledger = Ledger { moved, batch: Batch::default(), turned, touched };
+        if let Cover::Later(touched) = cover {
+            for connection in stored.values().flatten().chain(moved.values()) {
+                touched.note(connection)?;
+            }
+        }
+        let mut ledger = Ledger { moved, batch: Batch::default(), turned, cover };
         for (grant, events) in page {
             let known = stored.remove(&grant).unwrap_or_default();
             self.grant(grant, events, known, &mut ledger)?;
@@ -134,14 +150,11 @@ impl Settle<'_> {
     fn grant(
         &self,
         grant: GrantId,
-        events: Events,
+        events: Events<'_>,
         stored: Vec<Connection>,
         ledger: &mut Ledger<'_>,
     ) -> std::io::Result<()> {
-        let Ledger { moved, batch, turned, touched } = ledger;
-        for connection in &stored {
-            touched.note(connection, false)?;
-        }
+        let Ledger { moved, batch, turned, cover } = ledger;
         let mut before: BTreeMap<ConnectionKey, Connection> =
             stored.into_iter().map(|connection| (connection.key, connection)).collect();
         let mut after = before.clone();
@@ -149,10 +162,9 @@ impl Settle<'_> {
             match event {
                 Event::Put { rows, held, .. } => {
                     if let Some(elsewhere) = moved.remove(&key) {
-                        touched.note(&elsewhere, false)?;
                         before.insert(key, elsewhere);
                     }
-                    if let Some(connection) = self.put(key, rows, held, before.get(&key)) {
+                    if let Some(connection) = self.put(key, rows, held, before.get(&key))? {
                         after.insert(key, connection);
                     }
                 }
@@ -170,11 +182,20 @@ impl Settle<'_> {
                 Event::Judge => {}
             }
         }
-        let judged = self.judge(grant, &mut after);
-        let is_ready = judged.as_ref().is_some_and(|grant| grant.ready);
-        batch.grants.extend(judged);
+        batch.grants.extend(self.judge(grant, &mut after));
+        match cover {
+            Cover::Found(covered) => {
+                for key in covered.of(grant)? {
+                    after.entry(key).and_modify(|connection| connection.covered = true);
+                }
+            }
+            Cover::Later(touched) => {
+                for connection in after.values() {
+                    touched.note(connection)?;
+                }
+            }
+        }
         for (key, connection) in after {
-            touched.note(&connection, is_ready)?;
             let earlier = before.get(&key);
             if earlier == Some(&connection) {
                 continue;
@@ -197,10 +218,10 @@ impl Settle<'_> {
     fn put(
         &self,
         key: ConnectionKey,
-        rows: Vec<Draft>,
+        rows: Vec<Packed<'_>>,
         held: bool,
         stored: Option<&Connection>,
-    ) -> Option<Connection> {
+    ) -> std::io::Result<Option<Connection>> {
         let mut people: Vec<Responsible> = stored
             .into_iter()
             .flat_map(|stored| &stored.people)
@@ -209,14 +230,15 @@ impl Settle<'_> {
             .collect();
         let mut facts = None;
         for row in rows {
+            let row = row.draft()?;
             let fingerprint = (!held).then_some(row.print);
             people.push(Responsible { fingerprint, person: row.person });
             facts.get_or_insert(row.facts);
         }
         people.sort_by(|a, b| a.order().cmp(&b.order()));
-        let facts = facts?;
+        let Some(facts) = facts else { return Ok(None) };
         let manual = facts.flow.unwrap_or(self.app_flow).is_manual();
-        Some(Connection {
+        Ok(Some(Connection {
             key,
             presence: if held { Presence::RowBad } else { Presence::Present },
             standing: Standing {
@@ -232,7 +254,7 @@ impl Settle<'_> {
             absent_since: held.then_some(self.now),
             people,
             facts,
-        })
+        }))
     }
 
     fn absent(
@@ -300,41 +322,4 @@ impl Settle<'_> {
             ready: judged.ready,
         })
     }
-}
-
-impl Turned {
-    fn note(&mut self, before: &Connection, after: &Connection) {
-        if before.presence == Presence::Gone {
-            return;
-        }
-        let key = after.key.to_string();
-        if after.presence == Presence::Gone {
-            self.newly_gone += 1;
-            self.sum = self.sum.wrapping_add(weigh(&[&key, "gone"]));
-        } else if before.standing.class != after.standing.class {
-            self.changed += 1;
-            let (from, to) = (before.standing.class.as_str(), after.standing.class.as_str());
-            self.sum = self.sum.wrapping_add(weigh(&[&key, from, to]));
-        }
-    }
-}
-
-/// What of a change belongs into the connection's story.
-fn changes(before: &Connection, after: &Connection) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let mut note = |what, from: &str, to: &str| {
-        if from != to {
-            changes.push(Change {
-                key: after.key,
-                what,
-                before: Some(from.to_owned()),
-                after: Some(to.to_owned()),
-            });
-        }
-    };
-    note("presence", before.presence.as_str(), after.presence.as_str());
-    note("class", before.standing.class.as_str(), after.standing.class.as_str());
-    note("readiness", before.standing.readiness.as_str(), after.standing.readiness.as_str());
-    note("grant", &before.facts.grant.to_string(), &after.facts.grant.to_string());
-    changes
 }

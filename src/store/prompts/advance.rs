@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::grant::ConnectionKey;
 use crate::domain::told::PromptState;
-use crate::store::bulk::{Cell, Kind, Statement, Target, fill};
+use crate::store::bulk::{Amount, Cell, Kind, Statement, Target, fill};
 use crate::store::dialect::{Dialect, Ids, time_text};
 use crate::store::{Error, Store, Tx, with_tx};
 
@@ -197,7 +197,8 @@ impl Store {
             .iter()
             .filter(|start| started.contains(&start.prompt))
             .flat_map(|start| start.shown.iter().flat_map(|shown| shown.cells(start.prompt)));
-        fill(dialect, &SHOWN, shown.collect(), &mut statements)?;
+        let mut shown: Vec<Cell> = shown.collect();
+        fill(dialect, &SHOWN, Amount::All, &mut shown, &mut statements)?;
         for statement in statements {
             statement.run(tx).await?;
         }
@@ -264,7 +265,7 @@ impl Shown {
         [
             Cell::Uuid(Some(prompt)),
             Cell::Uuid(Some(self.connection.0)),
-            Cell::Text(Some(self.required.clone())),
+            Cell::Text(Some(self.required.clone().into())),
             Cell::Time(self.connected_at),
             Cell::Time(self.removal_from),
         ]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::reason::Reason;
 use crate::domain::told::PromptState;
-use crate::store::bulk::{Cell, Kind, Target, fill};
+use crate::store::bulk::{Amount, Cell, Kind, Target, fill};
 use crate::store::dialect::{Dialect, Ids, Words, with_ids, with_words};
 use crate::store::home::count_effects;
 use crate::store::{Error, Store, Tx, with_tx};
@@ -170,7 +170,7 @@ impl Store {
             leasing.leased.push(leased);
         }
         let mut statements = Vec::new();
-        fill(Dialect::of(self), &PROMPTS, fresh, &mut statements)?;
+        fill(Dialect::of(self), &PROMPTS, Amount::All, &mut fresh, &mut statements)?;
         for statement in statements {
             statement.run(&mut tx).await?;
         }
@@ -256,11 +256,11 @@ fn leased(row: Option<&Row>, wanted: Wanted) -> Leased {
 fn cells(wanted: &Wanted, lease: Lease) -> [Cell; PROMPTS.columns.len()] {
     [
         Cell::Uuid(Some(wanted.prompt)),
-        Cell::Text(Some(wanted.recipient.clone())),
-        Cell::Text(Some(wanted.stage.clone())),
-        Cell::Text(Some(wanted.channel.clone())),
+        Cell::Text(Some(wanted.recipient.clone().into())),
+        Cell::Text(Some(wanted.stage.clone().into())),
+        Cell::Text(Some(wanted.channel.clone().into())),
         Cell::Int(Some(lease.edition)),
-        Cell::Text(Some(PromptState::Queued.as_str().to_owned())),
+        Cell::word(Some(PromptState::Queued.as_str())),
         Cell::Time(Some(lease.now)),
         Cell::Int(Some(0)),
         Cell::Int(Some(0)),

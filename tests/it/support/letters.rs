@@ -1,16 +1,23 @@
 //! Messages, and what they are made of, made by hand.
 
+use std::path::Path;
+
 use secrecy::SecretString;
 use worker::delivery::link::Links;
 use worker::delivery::message::Mailbox;
 use worker::delivery::render::{Look, Renderer};
 use worker::delivery::sample::Occasion;
-use worker::delivery::templates::Templates;
+use worker::delivery::templates::{TemplateProblem, Templates};
 use worker::domain::consent::LinkAddress;
 use worker::domain::digest::Digest;
 
 pub const CLIENT_ID: &str = "0123456789ABCDEF0123456789ABCDEF";
 pub const SECRET: &str = "a secret of the link, for tests";
+/// The templates of stages, and of corrections.
+pub const TEMPLATES: [&str; 5] =
+    ["invitation", "reminder", "final-notice", "stopped", "correction"];
+/// Those of what follows a removal.
+pub const AFTER_A_REMOVAL: [&str; 3] = ["removed", "removed-reminder", "removed-last"];
 pub const SCOPES: &str =
     "accounting.contacts accounting.invoices accounting.settings offline_access";
 
@@ -69,4 +76,19 @@ pub fn digest(template: &str) -> Digest {
 pub fn token_in(text: &str) -> String {
     let (_, rest) = text.split_once("reconnect?token=").expect("a link");
     rest.split(|c: char| c.is_whitespace() || c == '"').next().unwrap().to_owned()
+}
+
+/// Own templates in a folder, by their paths.
+pub fn own(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+pub fn with_templates(folder: &Path, default: &str) -> Result<Renderer, Vec<TemplateProblem>> {
+    Ok(Renderer::new(look(), links(SECRET), Templates::load(Some(folder), default)?))
 }

@@ -1,4 +1,4 @@
-//! Language tags, as people's systems write them.
+//! Language tags, as people's systems write them: `de`, `de-AT` (BCP 47).
 
 /// `de_AT.UTF-8`, `de-at` and `DE-AT` are one; `None` for what is no tag.
 #[must_use]
