@@ -33,7 +33,7 @@ use super::planning::Work;
 use super::preflight::Preflight;
 use super::progress::Watcher;
 
-pub use compose::{Composed, Composer, Made};
+pub use compose::{Composed, Composer, Made, SHOWN_BY_MAIL};
 pub use parcel::Parcel;
 pub use verdict::Totals;
 pub use ways::{NoWay, Way, Ways};
