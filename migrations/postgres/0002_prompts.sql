@@ -118,7 +118,8 @@ CREATE TABLE announcements (
     sent_at timestamptz
 );
 CREATE INDEX announcements_connection_key ON announcements (connection_key);
-CREATE INDEX announcements_state ON announcements (state, due_at);
+-- In the order in which they are leased.
+CREATE INDEX announcements_next ON announcements (webhook, state, attempts, due_at);
 
 -- Webhooks that fail: since when, how often in a row, and when they are tried again.
 CREATE TABLE endpoints (

@@ -197,3 +197,17 @@ async fn nothing_is_told_while_paused_switched_off_or_in_a_dry_run() {
     sending.ran(0);
     assert_eq!(changes(&sending), ["ready 2"]);
 }
+
+#[tokio::test]
+async fn a_missing_secret_is_said_and_loses_nothing() {
+    let (sending, _) = campaign(Base::Sqlite, &lines(1..3)).await;
+    sending.ran(0);
+    sending.show(&[line(1), ready(2)]);
+    sending.configure(&[&TO_PRODUCT[..], &[("\"HOOK_SECRET\"", "\"NOT_SET\"")]].concat());
+    let stopped = sending.run();
+    assert_eq!(stopped.code, Some(4), "{stopped}");
+    assert!(stopped.err.contains("webhook:product cannot be told"), "{stopped}");
+    sending.configure(&TO_PRODUCT);
+    sending.ran(0);
+    assert_eq!(changes(&sending), ["ready 2"]);
+}

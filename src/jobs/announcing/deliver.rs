@@ -45,7 +45,7 @@ impl Deliverer<'_> {
     ) -> Result<Delivered, store::Error> {
         let mut delivered = Delivered::default();
         let until = self.clock.now() + LONGEST;
-        self.store.void_announcements(self.webhook).await?;
+        self.store.sweep_announcements(self.webhook, self.clock.now()).await?;
         loop {
             if self.cancel.is_cancelled() {
                 delivered.is_interrupted = true;

@@ -123,13 +123,20 @@ impl Store {
         Ok(added)
     }
 
-    /// Drops what has been overtaken: the connection is asked for again, or there is later
-    /// news of it. Told now, it would undo that.
+    /// Takes back what a worker left behind that is gone, and drops what has been overtaken:
+    /// the connection is asked for again, or there is later news of it. Told now, it would
+    /// undo that.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn void_announcements(&self, webhook: &str) -> Result<u64, Error> {
-        const SQL: &str = "UPDATE announcements SET state = 'void' \
+    pub async fn sweep_announcements(
+        &self,
+        webhook: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        const AGAIN: &str = "UPDATE announcements SET state = 'queued' \
+            WHERE webhook = $1 AND state = 'leased' AND lease_until <= $2";
+        const VOID: &str = "UPDATE announcements SET state = 'void' \
             WHERE webhook = $1 AND state = 'queued' AND (\
                 EXISTS (SELECT 1 FROM announcements later \
                     WHERE later.connection_key = announcements.connection_key \
@@ -141,16 +148,13 @@ impl Store {
                         AND p.channel = $2 AND p.sending_at > announcements.made_at))";
         let channel = format!("webhook:{webhook}");
         let mut tx = self.begin().await?;
-        let void = with_tx!(&mut tx, db => {
-            sqlx::query(SQL)
-                .bind(webhook)
-                .bind(channel)
-                .execute(db)
-                .await
-                .map(|done| done.rows_affected())
+        with_tx!(&mut tx, db => {
+            sqlx::query(AGAIN).bind(webhook).bind(now).execute(db).await.map(|_| ())
         })?;
-        tx.commit().await?;
-        Ok(void)
+        with_tx!(&mut tx, db => {
+            sqlx::query(VOID).bind(webhook).bind(channel).execute(db).await.map(|_| ())
+        })?;
+        tx.commit().await
     }
 
     /// Leases what is due for a webhook, the least tried first, so that one that is never
@@ -165,9 +169,8 @@ impl Store {
             "UPDATE announcements SET state = 'leased', lease_owner = $2, lease_until = $3, \
                 fence = fence + 1, attempts = attempts + 1 \
              WHERE announcement_id IN (SELECT announcement_id FROM announcements \
-                WHERE webhook = $1 AND ((state = 'queued' AND due_at <= $4) \
-                    OR (state = 'leased' AND lease_until <= $4)) \
-                ORDER BY attempts, made_at, announcement_id LIMIT $5 {}) \
+                WHERE webhook = $1 AND state = 'queued' AND due_at <= $4 \
+                ORDER BY attempts, due_at LIMIT $5 {}) \
              RETURNING announcement_id, fence, attempts, body",
             Dialect::of(self).passing_over_locked()
         );

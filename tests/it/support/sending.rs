@@ -176,12 +176,11 @@ impl Sending {
     pub async fn database(&self, statement: &str) {
         let store = self.store().await;
         let statement = AssertSqlSafe(statement.to_owned());
-        match &store {
-            Store::Sqlite(pool) => drop(sqlx::raw_sql(statement).execute(pool).await.expect("SQL")),
-            Store::Postgres(pool) => {
-                drop(sqlx::raw_sql(statement).execute(pool).await.expect("SQL"))
-            }
-        }
+        let done = match &store {
+            Store::Sqlite(pool) => sqlx::raw_sql(statement).execute(pool).await.map(|_| ()),
+            Store::Postgres(pool) => sqlx::raw_sql(statement).execute(pool).await.map(|_| ()),
+        };
+        done.expect("SQL");
         store.close().await;
     }
 
