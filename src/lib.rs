@@ -64,8 +64,8 @@
 //! | who vouches for what the program cannot see? | [`domain::confirmation`], [`jobs::confirming`] |
 //! | is this database a copy, or an older one? | [`store::home`], and `docs/database.md` |
 //! | what became of a message, as others say? | [`jobs::outcomes`] |
-//! | what does the product hear of a connection? | [`jobs::announcing`], `docs/webhooks.md` |
-//! | when is a webhook left alone? | [`domain::endpoint`], `jobs::aside` |
+//! | what does the product hear of a connection? | `jobs::announcing`, and `docs/webhooks.md` |
+//! | when is a webhook left alone? | [`domain::endpoint`], and `jobs::aside` |
 //! | what do the tables hold? | `migrations/`, and `docs/database.md` |
 //! | did this message go out? | [`delivery::outcome`], `docs/email.md`, `docs/webhooks.md` |
 //! | what does this exit code mean? | [`jobs::exit`], [`jobs::Failure`] |

@@ -1,6 +1,7 @@
 //! A banner in the product is never stale: webhooks hear what became of the connections that
 //! they were asked to show.
 
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -210,4 +211,21 @@ async fn a_missing_secret_is_said_and_loses_nothing() {
     sending.configure(&TO_PRODUCT);
     sending.ran(0);
     assert_eq!(changes(&sending), ["ready 2"]);
+}
+
+#[tokio::test]
+async fn two_replicas_tell_each_change_once() {
+    let (sending, _) = campaign(Base::Postgres, &lines(0..40)).await;
+    sending.ran(0);
+    sending.show(&(0..40).map(ready).collect::<Vec<_>>());
+    let running: Vec<_> = (0..2)
+        .map(|_| {
+            let mut command = sending.command(&["run-once", "--format", "json"]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program")
+        })
+        .collect();
+    for mut worker in running {
+        assert!(worker.wait().expect("an end").success());
+    }
+    assert_eq!(changes(&sending).len(), 40);
 }

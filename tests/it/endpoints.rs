@@ -1,5 +1,5 @@
-//! An endpoint that fails for days is set aside and probed until it is back, and nothing is
-//! lost meanwhile (INCIDENTS.md E32).
+//! E32: an endpoint that fails for days is set aside and probed until it is back, and nothing
+//! is lost meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};

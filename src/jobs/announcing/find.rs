@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
 use crate::delivery::payload::StateChange;
 use crate::domain::connection::{Connection, Presence};
 use crate::domain::grant::{ConnectionKey, GrantId};
@@ -10,13 +13,13 @@ use crate::store::announcements::{Announcement, Shown, Word};
 use crate::store::{self, ScopeSets, Store};
 
 use super::news;
-use crate::clock::Clock;
 
 /// What finding needs.
 pub(super) struct Finder<'a> {
     pub store: &'a Store,
     pub exemptions: &'a Exemptions,
     pub clock: &'a dyn Clock,
+    pub cancel: &'a CancellationToken,
     /// Whether a webhook stands in the configuration: nothing is kept for others.
     pub is_known: &'a (dyn Fn(&str) -> bool + Sync),
 }
@@ -28,6 +31,10 @@ impl Finder<'_> {
         let mut after = None;
         let mut found = 0;
         loop {
+            // What was not found yet is found by the next run.
+            if self.cancel.is_cancelled() {
+                return Ok(found);
+            }
             // Who is exempt is known to the rules only, so that all are looked at.
             let page = self.store.next_shown(after, !self.exemptions.is_empty()).await?;
             let Some(last) = page.last() else { return Ok(found) };

@@ -56,6 +56,7 @@ impl Setting<'_> {
             store,
             exemptions: &bearings.exemptions,
             clock: self.clock,
+            cancel: self.cancel,
             is_known: &|webhook| known.contains(webhook),
         };
         let found = finder.run().await?;

@@ -115,7 +115,7 @@ impl Store {
     }
 
     /// The last word that each webhook had on each of these connections. A prompt counts from
-    /// when it was first handed over: whether a refused one was shown nobody knows.
+    /// when it was last handed over, taken or not: nobody knows what a refusal left behind.
     ///
     /// # Errors
     /// The database cannot be used.
