@@ -103,10 +103,12 @@ impl Campaign {
             .args(arguments)
             .env("LINK_SECRET", "the link secret of the bench")
             .env("HOOK_SECRET", HOOK_SECRET)
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::piped())
             .output()?;
         let base = self.server.as_ref().map_or("SQLite", Pg::name);
-        ensure!(output.status.success(), "{arguments:?} on {base} exited with {}", output.status);
+        let status = output.status;
+        let log = || String::from_utf8_lossy(&output.stderr);
+        ensure!(status.success(), "{arguments:?} on {base} exited with {status}:\n{}", log());
         let said = String::from_utf8(output.stdout)?;
         let peak = said.lines().find_map(|line| line.strip_prefix(MARK));
         Ok((said.clone(), peak.context("the worker does not tell its memory")?.parse()?))
@@ -163,6 +165,7 @@ fn configuration(url: &str, way: Way, digests: usize, sinks: &Sinks) -> Result<S
         ("https://books.example/xero/reconnect?", format!("{web}/xero/reconnect?")),
         ("https://books.example/hooks/xero-campaign", format!("{web}/hook")),
         ("https://login.xero.com", web),
+        ("private = false", "private = true".to_owned()),
     ];
     let mut text = include_str!("../../jobs.toml").to_owned();
     for (from, to) in edits {

@@ -75,13 +75,19 @@ impl Rules<'_> {
             deadline: self.campaign.deadline,
             deadline_before: before.filter(|before| *before != self.campaign.deadline),
             removal_from: self.removal_from(zone).filter(|_| stage.is_final),
-            links_until: match self.now < self.campaign.deadline {
-                true => self.campaign.deadline,
-                false => dated + LATE_LINK,
-            },
+            links_until: self.links_until(dated),
             grants: grants.into_iter().map(|(grant, about)| self.consent(grant, &about)).collect(),
             not_shown,
         })
+    }
+
+    /// Until when a link works that goes out at `dated`.
+    #[must_use]
+    pub fn links_until(&self, dated: DateTime<Utc>) -> DateTime<Utc> {
+        match self.now < self.campaign.deadline {
+            true => self.campaign.deadline,
+            false => dated + LATE_LINK,
+        }
     }
 
     /// One consent: what it has to ask for, whatever it is for.
