@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use crate::config::Config;
 use crate::domain::calendar::days_to_deadline;
 use crate::domain::decide::Rules;
+use crate::domain::digest::reference;
 use crate::jobs::bearings::Bearings;
 use crate::jobs::exit::Exit;
 use crate::jobs::planning::Planning;
@@ -17,6 +18,7 @@ use crate::report::plan_text;
 use crate::report::progress::Progress;
 use crate::store::pauses::Pause;
 use crate::store::runs::RunRecord;
+use crate::store::settling::PromptHead;
 use crate::store::{self, Store};
 
 use super::context::{Context, Trouble};
@@ -37,6 +39,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let runs = store.latest_runs(5).await?;
     let pause = store.pause_in_force().await?;
     let failing = failing(config, &store).await?;
+    let prompts = store.prompts_by_stage().await?;
+    let unknown = store.unknown_prompts(UNKNOWN).await?;
     let mut progress = Progress {
         days_to_deadline: Some(days_to_deadline(&config.campaign, now)),
         ..Progress::default()
@@ -74,6 +78,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
                 "deadline": config.campaign.deadline,
                 "paused": pause,
                 "failing_webhooks": failing,
+                "prompts": prompts,
+                "unknown_prompts": unknown.iter().map(unknown_json).collect::<Vec<_>>(),
                 "last_scan_at": last.as_ref().map(|last| last.finished_at),
                 "standing": standing,
                 "stage_due": due.map(|stage| &stage.name),
@@ -92,6 +98,15 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
                 let since = pause.paused_at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
                 let Pause { by, reason, .. } = pause;
                 writeln!(out, "  paused since {since} by {by}: {reason}")?;
+            }
+            for (stage, states) in &prompts {
+                let states: Vec<String> =
+                    states.iter().map(|(state, count)| format!("{state} {count}")).collect();
+                writeln!(out, "  prompts of {stage}: {}", states.join(" · "))?;
+            }
+            for prompt in &unknown {
+                let reference = reference(prompt.prompt_id);
+                writeln!(out, "  unknown: {reference}, {} by {}", prompt.stage, prompt.channel)?;
             }
             for failing in &failing {
                 writeln!(out, "  {}", failing.text(zone))?;
@@ -119,6 +134,19 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         }
     }
     Ok(Exit::Done)
+}
+
+/// Prompts whose outcome is unknown and that are shown.
+const UNKNOWN: u32 = 20;
+
+fn unknown_json(prompt: &PromptHead) -> serde_json::Value {
+    serde_json::json!({
+        "prompt_id": prompt.prompt_id,
+        "reference": reference(prompt.prompt_id),
+        "stage": prompt.stage,
+        "channel": prompt.channel,
+        "sending_at": prompt.sending_at,
+    })
 }
 
 /// A webhook that fails, with what waits for it.

@@ -14,6 +14,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::dialect::{Ids, with_ids};
+use super::settling::{HEAD, PromptHead};
 use super::{Error, Store, Tx, with_db, with_tx};
 
 pub use advance::{Advanced, Ended, Shown, Start};
@@ -145,12 +146,32 @@ impl Store {
         tx.commit().await
     }
 
-    /// How many prompts are in each state.
+    /// How many prompts of each stage are in each state.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn prompt_states(&self) -> Result<BTreeMap<String, u64>, Error> {
-        const SQL: &str = "SELECT state, count(*) FROM prompts GROUP BY state";
-        Ok(counts(with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?))
+    pub async fn prompts_by_stage(&self) -> Result<BTreeMap<String, BTreeMap<String, i64>>, Error> {
+        const SQL: &str = "SELECT stage, state, count(*) FROM prompts GROUP BY stage, state";
+        let rows: Vec<(String, String, i64)> =
+            with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?;
+        let mut stages: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+        for (stage, state, count) in rows {
+            stages.entry(stage).or_default().insert(state, count);
+        }
+        Ok(stages)
+    }
+
+    /// The prompts of which nobody knows whether they arrived, oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn unknown_prompts(&self, most: u32) -> Result<Vec<PromptHead>, Error> {
+        let sql = format!(
+            "SELECT {HEAD} FROM prompts WHERE state = 'unknown' \
+             ORDER BY sending_at, prompt_id LIMIT $1"
+        );
+        Ok(with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(i64::from(most)).fetch_all(db).await
+        })?)
     }
 }
