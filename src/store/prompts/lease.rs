@@ -196,6 +196,10 @@ impl Store {
         // tells (`store::home`). Nothing leaves before it is written down.
         let count =
             if leasing.leased.is_empty() { None } else { Some(count_effects(&mut tx).await?) };
+        if count == Some(1) {
+            // A number without its file would look like a database that was moved.
+            self.keep_count(0).await?;
+        }
         tx.commit().await?;
         if let Some(count) = count {
             self.keep_count(count).await?;
