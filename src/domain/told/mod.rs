@@ -232,8 +232,14 @@ impl History for Past {
         if let Some(mark) = marks().find(|mark| mark.edition == self.edition) {
             return mark.way(now);
         }
+        // Under another deadline it may be going out this very moment.
+        let in_flight = |way: &Way| *way == Way::InFlight;
+        if let Some(way) = marks().map(|mark| mark.way(now)).find(in_flight) {
+            return way;
+        }
         let went = |mark: &Mark| {
-            matches!(mark.state, PromptState::Sent | PromptState::Unknown) && !mark.bounced
+            matches!(mark.state, PromptState::Sent | PromptState::Sending | PromptState::Unknown)
+                && !mark.bounced
         };
         // A new deadline moves the stages that are still to come; what it makes void, only the
         // final notice and the correction tell anew.

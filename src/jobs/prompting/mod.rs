@@ -137,6 +137,8 @@ impl Prompting<'_> {
         let mut stop = fed?;
         if outbox.breaker.is_open() {
             stop = Some(Stop::Breaker);
+        } else if let Some(reason) = outbox.paused.take() {
+            stop = Some(Stop::Paused(reason));
         } else if self.cancel.is_cancelled() {
             stop = Some(Stop::Interrupted);
         }

@@ -66,6 +66,8 @@ pub(super) struct Outbox<'a> {
     ended: Vec<Ended>,
     flying: BTreeMap<Uuid, Flying>,
     wait_until: Option<DateTime<Utc>>,
+    /// Why somebody paused all effects meanwhile.
+    pub paused: Option<String>,
 }
 
 /// A prompt that is being handed over.
@@ -100,6 +102,7 @@ impl<'a> Outbox<'a> {
             ended: Vec::new(),
             flying: BTreeMap::new(),
             wait_until: None,
+            paused: None,
         }
     }
 
@@ -117,7 +120,7 @@ impl<'a> Outbox<'a> {
                 self.stop.cancel();
             }
             if self.stop.is_cancelled() {
-                items.close();
+                // The other half ends by itself; what it had leased by then comes back too.
                 self.give_back(|_| true);
             }
             self.advance(&mut tasks).await?;
@@ -207,6 +210,10 @@ impl<'a> Outbox<'a> {
                 self.wait_until = Some(until);
             } else if !channel.is_empty() {
                 self.wait_until = None;
+            }
+            if advanced.paused.is_some() {
+                self.paused = advanced.paused;
+                self.stop.cancel();
             }
             for ready in batch.into_iter().rev() {
                 let prompt = ready.leased.prompt;

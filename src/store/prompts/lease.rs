@@ -237,7 +237,8 @@ async fn lock(tx: &mut Tx) -> Result<(), Error> {
     Ok(())
 }
 
-async fn pause(tx: &mut Tx) -> Result<Option<String>, Error> {
+/// The reason of the pause in force.
+pub(super) async fn pause(tx: &mut Tx) -> Result<Option<String>, Error> {
     const SQL: &str =
         "SELECT reason FROM pauses WHERE resumed_at IS NULL ORDER BY paused_at LIMIT 1";
     Ok(with_tx!(tx, db => sqlx::query_scalar(SQL).fetch_optional(db).await)?)
