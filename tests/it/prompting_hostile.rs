@@ -152,7 +152,9 @@ async fn a_person_linked_by_many_rows_gets_one_message() {
     let mut rows = Vec::new();
     for number in 0..7 {
         let spelling = if number % 2 == 0 { "jo@customer.example" } else { "JO@Customer.Example" };
-        rows.push(line(0).with(Column::Email, spelling).with(Column::AccountId, format!("{number}")));
+        rows.push(
+            line(0).with(Column::Email, spelling).with(Column::AccountId, format!("{number}")),
+        );
     }
     rows.push(line(0).with(Column::Email, "ann@customer.example"));
     rows.extend(lines(5..6));

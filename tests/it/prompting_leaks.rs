@@ -85,7 +85,8 @@ fn run(sending: &Sending, arguments: &[&str]) -> Said {
 fn forbidden(sending: &Sending) -> Vec<String> {
     let mut words: Vec<String> = (0..8).flat_map(own_words).collect();
     words.extend(["quokka", "numbat", "wombat", "bilby", "dingo"].map(str::to_owned));
-    let secrets = [PASSWORD, LINK_SECRET, HOOK_SECRET, "/xero/reconnect?token=", "?token=", "abcdefgh"];
+    let secrets =
+        [PASSWORD, LINK_SECRET, HOOK_SECRET, "/xero/reconnect?token=", "?token=", "abcdefgh"];
     words.extend(secrets.map(str::to_lowercase));
     words.push(HOOK_SECRET.trim_start_matches("whsec_").to_lowercase());
     words.push(token(&id("d", 4), "accounting.transactions", 1_700_000_000).to_lowercase());
@@ -93,7 +94,8 @@ fn forbidden(sending: &Sending) -> Vec<String> {
         let mail = MessageParser::default().parse(&mail.bytes).expect("a message");
         let text = mail.body_text(0).expect("a text").into_owned();
         let links = text.split("?token=").skip(1);
-        words.extend(links.filter_map(|rest| rest.split_whitespace().next()).map(str::to_lowercase));
+        words
+            .extend(links.filter_map(|rest| rest.split_whitespace().next()).map(str::to_lowercase));
     }
     words
 }

@@ -187,7 +187,10 @@ async fn a_template_that_fails_for_one_customer_leaves_the_others_theirs() {
     people[2] = line(2).with(Column::Name, "Trouble");
     for base in BASES {
         let sending = Sending::new(base, &people).await;
-        with_own_template(&sending, "{% if name and name[:4] == \"Trou\" %}{{ name.no.such }}{% endif %}");
+        with_own_template(
+            &sending,
+            "{% if name and name[:4] == \"Trou\" %}{{ name.no.such }}{% endif %}",
+        );
         sending.prepare();
         let said = sending.run();
         assert_eq!(said.code, Some(3), "{said}");
@@ -228,7 +231,8 @@ async fn a_server_without_starttls_is_told_nothing() {
 
 #[tokio::test]
 async fn a_server_with_the_certificate_of_another_is_told_nothing() {
-    in_clear_text_says_nothing(Manner { name: "elsewhere.example", ..Manner::default() }, true).await;
+    in_clear_text_says_nothing(Manner { name: "elsewhere.example", ..Manner::default() }, true)
+        .await;
 }
 
 #[tokio::test]
@@ -261,7 +265,10 @@ async fn an_answer_that_never_comes_is_unknown_and_the_others_go_on() {
         let sending = Sending::with(base, &lines(0..8), react, well).await;
         sending.prepare();
         let progress = sending.ran(3);
-        assert_eq!((&progress["prompts_sent"], &progress["prompts_unknown"]), (&7.into(), &1.into()));
+        assert_eq!(
+            (&progress["prompts_sent"], &progress["prompts_unknown"]),
+            (&7.into(), &1.into())
+        );
         assert_eq!(held_back(&sending.run()), ["outcome_unknown"]);
         assert_eq!(sending.recipients().len(), 8, "{base:?}");
     }

@@ -59,7 +59,9 @@ async fn two_and_eight_workers_at_the_same_time_send_each_prompt_once() {
 #[tokio::test]
 async fn the_caps_of_a_day_hold_for_all_workers_together() {
     for base in BASES {
-        for (from, to) in [("max_per_day = 10000", "max_per_day = 70"), ("ramp = []", "ramp = [70]")] {
+        for (from, to) in
+            [("max_per_day = 10000", "max_per_day = 70"), ("ramp = []", "ramp = [70]")]
+        {
             let sending = Sending::new(base, &lines(0..150)).await;
             sending.configure(&[(from, to)]);
             sending.prepare();
@@ -124,7 +126,7 @@ async fn killed_at_random(count: usize, rounds: usize, seed: u64) {
         assert_once(&sending);
         let states = sending.states().await;
         let of = |state: &str| states.get(state).copied().unwrap_or_default();
-        assert_eq!(of("sent") + of("unknown"), people, "round {round}: {states:?}");
+        assert_eq!(of("sent") + of("unknown"), people, "round {round}: {states:?} {last}");
         let arrived = sending.recipients().len();
         assert!((of("sent")..=people).contains(&arrived), "round {round}: {states:?}");
         unknown += of("unknown");

@@ -20,11 +20,19 @@ fn at_first(count: usize, reply: Reply) -> impl Fn(&Request) -> Reply + Send + S
     let seen = Arc::new(AtomicUsize::new(0));
     move |request| {
         let is_hook = request.path == "/hook";
-        if is_hook && seen.fetch_add(1, Ordering::SeqCst) < count { reply.clone() } else { well(request) }
+        if is_hook && seen.fetch_add(1, Ordering::SeqCst) < count {
+            reply.clone()
+        } else {
+            well(request)
+        }
     }
 }
 
-async fn by_webhook(base: Base, people: usize, web: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Sending {
+async fn by_webhook(
+    base: Base,
+    people: usize,
+    web: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+) -> Sending {
     let sending = Sending::with(base, &lines(0..people), |_| Reaction::Usual, web).await;
     sending.configure(&[BY_WEBHOOK]);
     sending.prepare();
@@ -51,7 +59,8 @@ async fn a_prompt_by_webhook_arrives_once_and_signed() {
         for hook in &hooks {
             let key = STANDARD.decode(HOOK_SECRET.trim_start_matches("whsec_")).unwrap();
             let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
-            let signed = format!("{}.{}.", header(hook, "webhook-id"), header(hook, "webhook-timestamp"));
+            let signed =
+                format!("{}.{}.", header(hook, "webhook-id"), header(hook, "webhook-timestamp"));
             mac.update(signed.as_bytes());
             mac.update(&hook.body);
             let expected = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
@@ -75,7 +84,10 @@ async fn a_repeat_after_a_lost_answer_is_the_same_although_the_facts_have_change
         sending.show(&[line(0).with(Column::TenantName, "Renamed"), second]);
         sending.configure(&[
             BY_WEBHOOK,
-            ("[{ env = \"LINK_SECRET\" }]", "[{ env = \"NEW_SECRET\" }, { env = \"LINK_SECRET\" }]"),
+            (
+                "[{ env = \"LINK_SECRET\" }]",
+                "[{ env = \"NEW_SECRET\" }, { env = \"LINK_SECRET\" }]",
+            ),
         ]);
         sending.retries_come_due().await;
         let mut command = sending.command(&["run-once", "--format", "json"]);

@@ -243,7 +243,8 @@ impl History for Past {
         };
         // A new deadline moves the stages that are still to come; what it makes void, only the
         // final notice and the correction tell anew.
-        if !stage.is_final && marks().any(went) { Way::Done } else { Way::Open }
+        let tells_anew = stage.is_final || stage.name == super::decide::CORRECTION;
+        if !tells_anew && marks().any(went) { Way::Done } else { Way::Open }
     }
 
     fn misinformed(&self, recipient: &Recipient, deadline: DateTime<Utc>) -> Vec<Channel> {
@@ -287,6 +288,8 @@ impl Mark {
             PromptState::Leased if self.until > now => Way::InFlight,
             PromptState::Leased => Way::Open,
             PromptState::Sending if self.until > now => Way::InFlight,
+            // What a webhook may have been told is told again, in the same words.
+            PromptState::Sending if self.channel.starts_with("webhook:") => Way::Open,
             PromptState::Sending | PromptState::Unknown => Way::Unknown,
             PromptState::Sent if self.bounced => Way::Bounced,
             PromptState::Sent => Way::Done,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use crate::domain::told::PromptState;
 use crate::store::prompts::{Advanced, Ended, Leased, Start};
 use crate::store::{self, Store};
 
+use super::BATCH;
 use super::parcel::Parcel;
 use super::verdict::{Breaker, Totals, Verdict, judge, released};
 use super::ways::{Way, Ways};
@@ -51,6 +52,9 @@ pub(super) struct Outbox<'a> {
     pub clock: &'a dyn Clock,
     /// Cancelled when nothing more is to be leased.
     pub stop: CancellationToken,
+    /// Batches that there is room for. A lease is kept alive from here, so nothing is leased
+    /// before it can come here at once.
+    pub room: Arc<Semaphore>,
     pub ways: &'a Ways,
     pub owner: Uuid,
     pub chance: StdRng,
@@ -90,6 +94,7 @@ impl<'a> Outbox<'a> {
             store,
             clock,
             stop: cancel.child_token(),
+            room: Arc::new(Semaphore::new(0)),
             ways,
             owner,
             chance,
@@ -113,7 +118,7 @@ impl<'a> Outbox<'a> {
         mut items: mpsc::Receiver<Vec<Item>>,
     ) -> Result<(), store::Error> {
         let mut tasks: JoinSet<(Uuid, Outcome)> = JoinSet::new();
-        let mut is_over = false;
+        let (mut is_over, mut is_awaited) = (false, false);
         let mut alive = self.clock.now();
         loop {
             if self.breaker.is_open() {
@@ -134,7 +139,11 @@ impl<'a> Outbox<'a> {
             }
             let rest = alive + SIGN_OF_LIFE - now;
             let wait = self.wait_until.map_or(rest, |until| (until - now).min(rest));
-            let room = self.ready.len() < 2 * self.most_in_flight();
+            let has_room = self.ready.len() < BATCH;
+            if has_room && !is_awaited && !is_over {
+                self.room.add_permits(1);
+                is_awaited = true;
+            }
             let waits = !tasks.is_empty() || !self.ready.is_empty();
             tokio::select! {
                 biased;
@@ -145,23 +154,17 @@ impl<'a> Outbox<'a> {
                         self.came_back(done);
                     }
                 }
-                more = items.recv(), if room && !is_over => match more {
-                    Some(items) => self.take(items),
+                more = items.recv(), if !is_over => match more {
+                    Some(items) => {
+                        self.take(items);
+                        is_awaited = false;
+                    }
                     None => is_over = true,
                 },
                 () = self.stop.cancelled(), if !self.stop.is_cancelled() => {}
                 () = self.clock.sleep(wait.max(TimeDelta::milliseconds(1))), if waits => {}
             }
         }
-    }
-
-    fn most_in_flight(&self) -> usize {
-        self.ready
-            .iter()
-            .filter_map(|ready| self.ways.get(&ready.leased.channel))
-            .map(|way| way.in_flight)
-            .max()
-            .unwrap_or(1)
     }
 
     fn take(&mut self, items: Vec<Item>) {

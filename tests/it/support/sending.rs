@@ -198,8 +198,10 @@ impl Sending {
 
     /// Lets the leases of workers that are gone run out.
     pub async fn leases_run_out(&self) {
-        self.execute(&format!("UPDATE prompts SET lease_until = '{LONG_AGO}' WHERE lease_until IS NOT NULL"))
-            .await;
+        self.execute(&format!(
+            "UPDATE prompts SET lease_until = '{LONG_AGO}' WHERE lease_until IS NOT NULL"
+        ))
+        .await;
     }
 
     /// Lets the time come of everything that waits for its next try.
@@ -210,8 +212,10 @@ impl Sending {
 
     /// As if nobody had been written to yet.
     pub async fn forget_prompts(&self) {
-        self.execute("DELETE FROM prompt_connections; DELETE FROM prompts; DELETE FROM suppressions")
-            .await;
+        self.execute(
+            "DELETE FROM prompt_connections; DELETE FROM prompts; DELETE FROM suppressions",
+        )
+        .await;
         self.smtp.received.all().clear();
         self.http.requests.all().clear();
     }
