@@ -67,7 +67,12 @@ async fn whoever_was_written_to_when_the_worker_was_killed_is_never_written_to_a
     for base in BASES {
         for step in steps {
             let sending = killed_at(base, step).await;
-            let arrived = usize::from(step == Step::Dot);
+            let may_arrive = match step {
+                Step::Dot => 1..=1,
+                // All of it may have been on its way.
+                Step::Message => 0..=1,
+                _ => 0..=0,
+            };
             assert_eq!(sending.states().await, BTreeMap::from([("sending".to_owned(), 1)]));
             let meanwhile = sending.ran(0);
             assert_eq!(meanwhile["prompts_unknown"], 0, "its lease still runs: {step:?}");
@@ -76,7 +81,7 @@ async fn whoever_was_written_to_when_the_worker_was_killed_is_never_written_to_a
             assert_eq!((&found["prompts_unknown"], &found["prompts_sent"]), (&1.into(), &0.into()));
             assert_eq!(sending.ran(0)["prompts_unknown"], 0, "said once");
             assert_eq!(sending.states().await, BTreeMap::from([("unknown".to_owned(), 1)]));
-            assert_eq!(sending.recipients().len(), arrived, "{base:?} {step:?}");
+            assert!(may_arrive.contains(&sending.recipients().len()), "{base:?} {step:?}");
         }
     }
 }

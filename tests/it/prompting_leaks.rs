@@ -85,8 +85,7 @@ fn run(sending: &Sending, arguments: &[&str]) -> Said {
 fn forbidden(sending: &Sending) -> Vec<String> {
     let mut words: Vec<String> = (0..8).flat_map(own_words).collect();
     words.extend(["quokka", "numbat", "wombat", "bilby", "dingo"].map(str::to_owned));
-    let secrets =
-        [PASSWORD, LINK_SECRET, HOOK_SECRET, "/xero/reconnect?token=", "?token=", "abcdefgh"];
+    let secrets = [PASSWORD, LINK_SECRET, HOOK_SECRET, "?token=v1", "abcdefgh"];
     words.extend(secrets.map(str::to_lowercase));
     words.push(HOOK_SECRET.trim_start_matches("whsec_").to_lowercase());
     words.push(token(&id("d", 4), "accounting.transactions", 1_700_000_000).to_lowercase());

@@ -1,8 +1,9 @@
 //! Several workers at the same time on one PostgreSQL: each prompt goes out at most once, and
 //! the caps hold for all of them together (E22, E44).
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -143,4 +144,47 @@ async fn two_workers_that_are_killed_at_random_write_to_nobody_twice() {
 #[tokio::test]
 async fn eight_workers_that_are_killed_at_random_write_to_nobody_twice() {
     killed_at_random(8, 8, 4).await;
+}
+
+fn signal(name: &str, pid: u32) {
+    let pid = pid.to_string();
+    assert!(Command::new("kill").args([name, &pid]).status().expect("kill").success());
+}
+
+#[tokio::test]
+async fn a_worker_that_stood_still_while_another_took_over_sends_nothing_when_it_wakes() {
+    // E44: it believes that it still holds what it leased.
+    for base in BASES {
+        let sleeper: Arc<Mutex<Option<u32>>> = Arc::default();
+        let (pid, (stopped, is_stopped)) = (Arc::clone(&sleeper), mpsc::channel());
+        let react = move |moment: &Moment| {
+            if moment.step == Step::Dot
+                && let Some(pid) = pid.lock().unwrap().take()
+            {
+                signal("-STOP", pid);
+                stopped.send(()).expect("the test waits");
+            }
+            Reaction::Usual
+        };
+        let sending = Sending::with(base, &lines(0..5), react, well).await;
+        sending.configure(&[("connections = 4", "connections = 1")]);
+        sending.prepare();
+        let mut locked = sleeper.lock().unwrap();
+        let child = sending.command(&RUN).spawn().expect("the program");
+        *locked = Some(child.id());
+        drop(locked);
+        is_stopped.recv().expect("it came to its first message");
+        sending.leases_run_out().await;
+        let other = sending.run();
+        assert_eq!(other.code, Some(3), "one is unknown: {other}");
+        assert_eq!(other.progress()["prompts_sent"], 4, "{base:?}");
+        signal("-CONT", child.id());
+        let woken = Said::of(child);
+        assert_eq!(woken.progress()["prompts_sent"], 1, "{woken}");
+        assert!(woken.err.contains("another worker has taken it over"), "{woken}");
+        assert_eq!(sending.recipients().len(), 5);
+        assert_once(&sending);
+        let sent = BTreeMap::from([("sent".to_owned(), 5)]);
+        assert_eq!(sending.states().await, sent, "its late answer settles what was unknown");
+    }
 }
