@@ -128,7 +128,9 @@ impl<'a> Outbox<'a> {
                 // The other half ends by itself; what it had leased by then comes back too.
                 self.give_back(|_| true);
             }
-            self.advance(&mut tasks).await?;
+            if self.advance(&mut tasks).await? {
+                continue;
+            }
             if tasks.is_empty() && self.ready.is_empty() && self.ended.is_empty() && is_over {
                 return Ok(());
             }
@@ -194,14 +196,19 @@ impl<'a> Outbox<'a> {
         self.ended.extend(back.iter().map(|ready| released(&ready.leased, None, now)));
     }
 
-    /// Writes down what came back, and lets go what there is room for.
-    async fn advance(&mut self, tasks: &mut JoinSet<(Uuid, Outcome)>) -> Result<(), store::Error> {
+    /// Writes down what came back, and lets go what there is room for. Tells whether there is
+    /// still room, because some of it was not to be had any more.
+    async fn advance(
+        &mut self,
+        tasks: &mut JoinSet<(Uuid, Outcome)>,
+    ) -> Result<bool, store::Error> {
         let now = self.clock.now();
         let rested = self.wait_until.is_none_or(|until| until <= now);
         let batches = self.next_batches(rested);
         if batches.is_empty() && self.ended.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
+        let mut has_lost = false;
         let mut batches: VecDeque<_> = batches.into();
         loop {
             let (channel, batch) = batches.pop_front().unwrap_or_default();
@@ -230,8 +237,9 @@ impl<'a> Outbox<'a> {
                     self.ready.push_front(ready);
                 }
             }
+            has_lost |= !advanced.lost.is_empty();
             if batches.is_empty() {
-                return Ok(());
+                return Ok(has_lost);
             }
         }
     }
