@@ -175,7 +175,7 @@ async fn a_hundred_thousand_prompts_fit_into_every_statement() {
     // E33
     const MANY: usize = 100_000;
     for base in BASES {
-        let sending = Sending::new(base, &lines(0..=2000)).await;
+        let sending = Sending::new(base, &lines(0..=200)).await;
         sending.prepare();
         let (numbers, key, no) = match base {
             Base::Postgres => (
@@ -204,6 +204,6 @@ async fn a_hundred_thousand_prompts_fit_into_every_statement() {
         assert_eq!(said.code, Some(3), "{said}");
         assert_eq!(said.progress()["prompts_unknown"], MANY / 2, "{base:?}");
         // Those that were only leased, and whoever had nothing yet.
-        assert_eq!(said.progress()["prompts_sent"], 1001);
+        assert_eq!(said.progress()["prompts_sent"], 101);
     }
 }
