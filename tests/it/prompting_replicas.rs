@@ -169,10 +169,12 @@ async fn a_worker_that_stood_still_while_another_took_over_sends_nothing_when_it
         let sending = Sending::with(base, &lines(0..5), react, well).await;
         sending.configure(&[("connections = 4", "connections = 1")]);
         sending.prepare();
-        let mut locked = sleeper.lock().unwrap();
-        let child = sending.command(&RUN).spawn().expect("the program");
-        *locked = Some(child.id());
-        drop(locked);
+        let child = {
+            let mut sleeper = sleeper.lock().unwrap();
+            let child = sending.command(&RUN).spawn().expect("the program");
+            *sleeper = Some(child.id());
+            child
+        };
         is_stopped.recv().expect("it came to its first message");
         sending.leases_run_out().await;
         let other = sending.run();
