@@ -42,6 +42,7 @@ CREATE TABLE prompts (
 CREATE UNIQUE INDEX prompts_once ON prompts (recipient, stage, channel, edition);
 CREATE INDEX prompts_day ON prompts (day, stage);
 CREATE INDEX prompts_state ON prompts (state);
+CREATE INDEX prompts_reference ON prompts (reference);
 
 -- The connections that a prompt shows, each with what it was told for: void when it changes.
 -- removal_from is the promise, where the message named one.

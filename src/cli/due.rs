@@ -6,10 +6,11 @@ use crate::domain::decide::Rules;
 use crate::jobs::bearings::Bearings;
 use crate::jobs::due::{Due, due};
 use crate::jobs::exit::Exit;
+use crate::jobs::messages::{Signing, links};
 use crate::report::plan_text::counted;
 use crate::report::pseudonym::Naming;
 
-use super::context::{Context, Trouble, moment, shows_addresses};
+use super::context::{Context, Trouble, environment, moment, shows_addresses};
 
 /// In which form the due people are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -47,9 +48,11 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         true => Naming::Addresses,
         false => Naming::Pseudonyms(&keys.pseudonym),
     };
+    // Whoever only counts needs no secret.
+    let links = links(config, Signing::Real, &environment).ok();
     let mut out = BufWriter::new(io::stdout().lock());
     let mut people: u64 = 0;
-    due(&store, &rules, bearings.edition, naming, |due| {
+    due(&store, &rules, bearings.edition, naming, links.as_ref(), |due| {
         people += 1;
         print(due, arguments.format, &mut out)
     })

@@ -12,7 +12,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::domain::consent::LinkAddress;
-use crate::domain::digest::{Digest, DigestGrant};
+use crate::domain::digest::{Digest, DigestGrant, reference};
 use crate::domain::grant::GrantId;
 use crate::domain::ids::TenantId;
 
@@ -89,17 +89,37 @@ impl Links {
     /// The link to the consent for one grant of a prompt.
     #[must_use]
     pub fn link(&self, digest: &Digest, grant: &DigestGrant) -> String {
-        let claims = Claims {
+        let tenant = match grant.user {
+            Some(_) => None,
+            None => grant.connections.first().map(|connection| connection.tenant),
+        };
+        self.to(Claims {
             app: self.app.clone(),
             grant: grant.grant,
-            tenant: match grant.user {
-                Some(_) => None,
-                None => grant.connections.first().map(|connection| connection.tenant),
-            },
+            tenant,
             scopes: grant.scopes.clone(),
             exp: digest.links_until.timestamp(),
             reference: digest.reference(),
-        };
+        })
+    }
+
+    /// The link to a consent for a host that sends by its own means. `tenant` is the
+    /// connection's own where no Xero user is known.
+    #[must_use]
+    pub fn own(
+        &self,
+        grant: GrantId,
+        tenant: Option<TenantId>,
+        scopes: String,
+        until: DateTime<Utc>,
+        named: &[&str],
+    ) -> String {
+        let reference = reference(self.id(named));
+        let app = self.app.clone();
+        self.to(Claims { app, grant, tenant, scopes, exp: until.timestamp(), reference })
+    }
+
+    fn to(&self, claims: Claims) -> String {
         let signed = unsigned(&claims);
         let signature = match &self.signing {
             Some(secret) => URL_SAFE_NO_PAD.encode(mac(secret, &signed).finalize().into_bytes()),

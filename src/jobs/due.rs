@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::delivery::link::Links;
 use crate::domain::connection::Connection;
-use crate::domain::decide::{PromptLine, Rules};
+use crate::domain::consent::scopes_to_ask;
+use crate::domain::decide::{CORRECTION, PromptLine, Rules};
 use crate::domain::grant::GrantId;
 use crate::domain::scopes::{Scope, ScopeSet};
 use crate::report::pseudonym::Naming;
@@ -37,6 +39,9 @@ pub struct Due<'a> {
 #[derive(Debug, Serialize)]
 pub struct DueGrant {
     pub grant: String,
+    /// Where this person begins the consent; only together with addresses, and where links
+    /// can be signed.
+    pub link: Option<String>,
     /// What its consent has to ask for.
     pub required: Vec<&'static str>,
     pub connections: Vec<DueConnection>,
@@ -79,6 +84,7 @@ pub async fn due(
     rules: &Rules<'_>,
     edition: i64,
     naming: Naming<'_>,
+    links: Option<&Links>,
     mut each: impl FnMut(&Due<'_>) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let mut lines = Sorter::default();
@@ -111,7 +117,7 @@ pub async fn due(
             .iter()
             .map(|record| postcard::from_bytes(record).map_err(io::Error::other))
             .collect::<io::Result<_>>()?;
-        if let Some(due) = person(lines, rules, naming) {
+        if let Some(due) = person(lines, rules, naming, links) {
             each(&due)?;
         }
     }
@@ -131,7 +137,7 @@ fn add(
     let stages = &rules.campaign.stages;
     let facts = &connection.facts;
     let record = Line {
-        stage: stages.iter().position(|stage| stage == line.stage).unwrap_or_default(),
+        stage: stages.iter().position(|stage| stage == line.stage).unwrap_or(stages.len()),
         recipient: line.party.recipient.key(),
         channel: line.channel.to_string(),
         name: line.party.name.clone(),
@@ -154,12 +160,19 @@ fn add(
     lines.push(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).as_u128(), buffer)
 }
 
-fn person<'a>(lines: Vec<Line>, rules: &Rules<'a>, naming: Naming<'_>) -> Option<Due<'a>> {
+fn person<'a>(
+    lines: Vec<Line>,
+    rules: &Rules<'a>,
+    naming: Naming<'_>,
+    links: Option<&Links>,
+) -> Option<Due<'a>> {
     let first = lines.first()?;
-    let stage = rules.campaign.stages.get(first.stage)?;
+    let stage = rules.campaign.stages.get(first.stage).map_or(CORRECTION, |stage| &stage.name);
     let shows_names = matches!(naming, Naming::Addresses);
+    let links = links.filter(|_| shows_names);
+    let recipient = first.recipient.clone();
     let mut due = Due {
-        stage: &stage.name,
+        stage,
         recipient: naming.name(&first.recipient),
         name: first.name.clone().filter(|_| shows_names),
         locale: first.locale.clone(),
@@ -185,10 +198,22 @@ fn person<'a>(lines: Vec<Line>, rules: &Rules<'a>, naming: Naming<'_>) -> Option
     }
     due.grants = grants
         .into_iter()
-        .map(|(grant, required, connections)| DueGrant {
-            grant: Uuid::from_u128(grant).to_string(),
-            required: names(required),
-            connections,
+        .map(|(grant, required, connections)| {
+            let grant = GrantId(Uuid::from_u128(grant));
+            let scopes = scopes_to_ask(rules.campaign.required, [Some(required)]);
+            let tenant = connections
+                .first()
+                .filter(|one| one.connection_key == grant.to_string())
+                .and_then(|one| one.tenant_id.parse().ok());
+            let until = rules.links_until(rules.now);
+            let named = ["host", stage, &recipient];
+            DueGrant {
+                grant: grant.to_string(),
+                link: links
+                    .map(|links| links.own(grant, tenant, scopes.canonical(), until, &named)),
+                required: names(scopes),
+                connections,
+            }
         })
         .collect();
     Some(due)

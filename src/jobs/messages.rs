@@ -3,8 +3,7 @@
 
 use std::ffi::OsString;
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 
 use crate::config::{Config, Mailbox, SecretError};
 use crate::delivery::link::Links;
@@ -12,12 +11,9 @@ use crate::delivery::message;
 use crate::delivery::render::{Look, Renderer};
 use crate::delivery::sample::{CORRECTION, Occasion};
 use crate::delivery::templates::{TemplateProblem, Templates};
-use crate::domain::calendar::midnight;
-use crate::domain::campaign::{Stage, StageDay};
+use crate::domain::campaign::{Channel, Stage, StageDay};
+use crate::domain::composing::{LATE_LINK, removal_from};
 use crate::domain::consent::scopes_to_ask;
-
-/// How long a link works that is sent after the deadline.
-const WIN_BACK_DAYS: i64 = 60;
 
 /// Why no messages can be made.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +73,7 @@ pub fn renderer(
     env: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Renderer, Unready> {
     let links = links(config, signing, env)?;
-    let from = config.email.as_ref().map(|email| mailbox(&email.from)).ok_or(Unready::NoSender)?;
+    let from = sender(config).ok_or(Unready::NoSender)?;
     let messages = &config.messages;
     let templates = Templates::load(messages.templates.as_deref(), &messages.locale)
         .map_err(Unready::Templates)?;
@@ -91,6 +87,20 @@ pub fn renderer(
         support_url: messages.support_url.as_ref().map(ToString::to_string),
     };
     Ok(Renderer::new(look, links, templates))
+}
+
+/// Whom messages are from. Where all go by webhook, nobody sees it.
+fn sender(config: &Config) -> Option<message::Mailbox> {
+    let by_webhook = |channel: &Channel| matches!(channel, Channel::Webhook(_));
+    let mut channels = config.campaign.stages.iter().flat_map(|stage| &stage.channels);
+    match &config.email {
+        Some(email) => Some(mailbox(&email.from)),
+        None if channels.all(by_webhook) => {
+            let address = "nobody@webhooks.invalid".parse().ok()?;
+            Some(message::Mailbox { name: None, address })
+        }
+        None => None,
+    }
 }
 
 /// The links of a configuration alone, for ways out that need no mail; `env` looks a variable
@@ -157,13 +167,17 @@ pub fn stage_occasion(config: &Config, stage: &Stage, now: DateTime<Utc>) -> Occ
     let dated = campaign.working.next_opening(campaign.zone, due).unwrap_or(due);
     let links_until = match stage.day {
         StageDay::Before(_) => campaign.deadline,
-        StageDay::After(_) => dated + TimeDelta::days(WIN_BACK_DAYS),
+        StageDay::After(_) => dated + LATE_LINK,
     };
     Occasion {
         stage: stage.name.clone(),
         template: stage.template.clone(),
         is_final: stage.is_final,
-        removal_from: if stage.is_final { removal(config, campaign.zone, dated) } else { None },
+        removal_from: config
+            .removal
+            .as_ref()
+            .filter(|_| stage.is_final)
+            .and_then(|policy| removal_from(campaign, policy, campaign.zone, dated)),
         dated,
         links_until,
         ..correction(config, now)
@@ -185,20 +199,4 @@ pub fn correction(config: &Config, now: DateTime<Utc>) -> Occasion {
         links_until: campaign.deadline,
         scopes: scopes_to_ask(campaign.required, []).canonical(),
     }
-}
-
-/// The first day on which somebody told at `dated` could lose a connection: after whole days
-/// of notice, and in the window before the deadline. `None` when there is no such day.
-#[must_use]
-pub fn removal(config: &Config, zone: Tz, dated: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let policy = config.removal.as_ref().filter(|policy| policy.enabled)?;
-    let (notice, window) = (policy.min_notice_days?, policy.opens_days_before?);
-    let told = dated.with_timezone(&zone).date_naive();
-    // The day of the sending is not a whole one.
-    let after_notice = told.checked_add_days(Days::new(u64::from(notice) + 1))?;
-    let opens = config.campaign.day_from_deadline(-i64::from(window));
-    let opening = opens.with_timezone(&zone).date_naive();
-    let in_window = if midnight(zone, opening) < opens { opening.succ_opt()? } else { opening };
-    let from = midnight(zone, after_notice.max(in_window));
-    (from < config.campaign.deadline).then_some(from)
 }

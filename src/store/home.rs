@@ -84,28 +84,23 @@ fn of_file(path: &Path) -> Result<Home, Error> {
     Ok(Home { facts, beside })
 }
 
+/// What tells one PostgreSQL database from another.
+const QUESTIONS: [(&str, &str); 4] = [
+    ("cluster", "SELECT system_identifier::text FROM pg_control_system()"),
+    // Of what is written now: the control file has it from the next checkpoint on only. A
+    // standby does not say, and has no effects.
+    ("timeline", "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"),
+    ("database", "SELECT oid::text FROM pg_database WHERE datname = current_database()"),
+    ("tables", "SELECT to_regclass('settings')::oid::text"),
+];
+
 async fn of_server(options: &PgConnectOptions) -> Result<Home, Error> {
     let mut server = PgConnection::connect_with(options).await?;
-    let facts = Facts::of([
-        ("kind", Some("postgresql".to_owned())),
-        (
-            "cluster",
-            ask(&mut server, "SELECT system_identifier::text FROM pg_control_system()").await?,
-        ),
-        (
-            "timeline",
-            ask(&mut server, "SELECT timeline_id::text FROM pg_control_checkpoint()").await?,
-        ),
-        (
-            "database",
-            ask(
-                &mut server,
-                "SELECT oid::text FROM pg_database WHERE datname = current_database()",
-            )
-            .await?,
-        ),
-        ("tables", ask(&mut server, "SELECT to_regclass('settings')::oid::text").await?),
-    ]);
+    let mut facts = vec![("kind", Some("postgresql".to_owned()))];
+    for (name, question) in QUESTIONS {
+        facts.push((name, ask(&mut server, question).await?));
+    }
+    let facts = Facts::of(facts);
     server.close().await?;
     Ok(Home { facts, beside: Beside::NotKept })
 }
@@ -126,7 +121,7 @@ impl Home {
         let wanted: &[(&str, &'static str)] = match self.beside {
             Beside::NotKept => &[
                 ("cluster", "which cluster it is (pg_control_system)"),
-                ("timeline", "its timeline (pg_control_checkpoint)"),
+                ("timeline", "its timeline (pg_walfile_name)"),
             ],
             _ => &[("born", "since when the file exists")],
         };

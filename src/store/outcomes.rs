@@ -9,9 +9,10 @@ use uuid::Uuid;
 use crate::domain::connection::{Connection, Presence};
 use crate::domain::grant::{ConnectionKey, GrantId};
 
+use super::dialect::{Words, with_words};
 use super::settling::{HEAD, PromptHead, between};
 use super::suppressions::Suppression;
-use super::{Error, ScopeSets, Store, Tx, with_tx};
+use super::{Error, ScopeSets, Store, Tx, with_db, with_tx};
 
 /// Who settled a prompt of which an import knew.
 pub const BY: &str = "import";
@@ -36,6 +37,7 @@ pub struct HostSent {
     pub prompt: Uuid,
     pub recipient: String,
     pub stage: String,
+    pub edition: i64,
     pub deadline: DateTime<Utc>,
     pub sent_at: DateTime<Utc>,
     pub run: Uuid,
@@ -75,21 +77,14 @@ impl Store {
         if recipients.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let list: Vec<&str> = recipients.iter().map(String::as_str).collect();
         const SQL: &str = "SELECT DISTINCT people.recipient, connections.grant_id FROM people \
             JOIN connections ON connections.connection_key = people.connection_key \
-            WHERE connections.presence <> 'gone' AND people.recipient";
-        let found: Vec<(String, Uuid)> = match self {
-            Self::Sqlite(pool) => {
-                let statement = format!("{SQL} IN (SELECT value FROM json_each($1))");
-                let list = serde_json::json!(list).to_string();
-                sqlx::query_as(AssertSqlSafe(statement)).bind(list).fetch_all(pool).await?
-            }
-            Self::Postgres(pool) => {
-                let statement = format!("{SQL} = ANY($1)");
-                sqlx::query_as(AssertSqlSafe(statement)).bind(list).fetch_all(pool).await?
-            }
-        };
+            WHERE connections.presence <> 'gone' AND people.recipient {words}";
+        let statement = with_words(self, SQL);
+        let words = Words(recipients.iter().cloned().collect());
+        let found: Vec<(String, Uuid)> = with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(statement)).bind(words).fetch_all(db).await
+        })?;
         let grants: BTreeSet<GrantId> = found.iter().map(|(_, grant)| GrantId(*grant)).collect();
         let grants: Vec<GrantId> = grants.into_iter().collect();
         let mut by_grant: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
@@ -219,7 +214,6 @@ impl OutcomeWriter {
     /// # Errors
     /// The database cannot be used.
     pub async fn host_sent(&mut self, sent: &HostSent) -> Result<(Uuid, bool), Error> {
-        const EDITION: &str = "SELECT max(number) FROM editions";
         const INSERT: &str = "INSERT INTO prompts (prompt_id, recipient, stage, channel, edition, \
             state, due_at, attempts, fence, is_notice, deadline, sent_at, run_id, made_at) \
             VALUES ($1, $2, $3, 'host', $4, 'sent', $6, 1, 0, $8, $5, $6, $7, $9) \
@@ -227,15 +221,12 @@ impl OutcomeWriter {
         const THERE: &str = "SELECT prompt_id FROM prompts WHERE recipient = $1 AND stage = $2 \
             AND channel = 'host' AND edition = $3";
         let tx = &mut self.tx;
-        let edition: Option<i64> =
-            with_tx!(tx, db => sqlx::query_scalar(EDITION).fetch_one(db).await)?;
-        let edition = edition.unwrap_or(1);
         let written = with_tx!(tx, db => {
             sqlx::query(INSERT)
                 .bind(sent.prompt)
                 .bind(&sent.recipient)
                 .bind(&sent.stage)
-                .bind(edition)
+                .bind(sent.edition)
                 .bind(sent.deadline)
                 .bind(sent.sent_at)
                 .bind(sent.run)
@@ -252,7 +243,7 @@ impl OutcomeWriter {
             sqlx::query_scalar(THERE)
                 .bind(&sent.recipient)
                 .bind(&sent.stage)
-                .bind(edition)
+                .bind(sent.edition)
                 .fetch_one(db)
                 .await
         })?;

@@ -61,6 +61,7 @@ pub struct BadRowRecord {
 pub struct LastScan {
     pub scan_id: Uuid,
     pub finished_at: DateTime<Utc>,
+    pub rows_read: i64,
     pub connections: i64,
     pub bad_rows: i64,
     pub required_scopes: String,
@@ -105,7 +106,7 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn last_complete_scan(&self) -> Result<Option<LastScan>, Error> {
-        const SQL: &str = "SELECT scan_id, finished_at, connections, bad_rows, required_scopes \
+        const SQL: &str = "SELECT scan_id, finished_at, rows_read, connections, bad_rows, required_scopes \
             FROM scans WHERE outcome = 'complete' ORDER BY number DESC LIMIT 1";
         Ok(with_db!(self, db => sqlx::query_as(SQL).fetch_optional(db).await)?)
     }

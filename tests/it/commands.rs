@@ -1,11 +1,15 @@
 //! What the commands answer, as programs see it.
 
 use serde_json::Value;
+use worker::delivery::link::verify;
+use worker::store::SCHEMA_VERSION;
 
 use crate::support::generated::{HEADER, State, csv, row};
 use crate::support::inventory::id;
+use crate::support::letters::{secret, token_in};
 use crate::support::pg::Pg;
 use crate::support::place::Place;
+use crate::support::said::Said;
 
 /// Two people share the first tenant; the first of them has two connections.
 fn place() -> Place {
@@ -128,6 +132,27 @@ fn due_gives_a_line_to_each_person() {
     assert_eq!(person["stage"], "final-notice");
     assert_eq!(person["recipient"], "p1@books.example");
     assert_eq!(person["grants"][0]["connections"].as_array().unwrap().len(), 2);
+    assert!(person["grants"][0]["link"].is_null(), "there is no secret to sign one with");
+}
+
+#[test]
+fn due_gives_hosts_that_send_themselves_a_link_for_each_consent() {
+    let place = place();
+    let due = |arguments: &[&str]| {
+        let base = ["due", "--at", "2027-07-20T03:00:00Z", "--format", "jsonl"];
+        let mut command = place.command(&[&base, arguments].concat());
+        command.env("LINK_SECRET", "a secret of the tests");
+        Said::by(command).json()["grants"][0].clone()
+    };
+    assert!(due(&[])["link"].is_null(), "a link is a person's own");
+    let grant = due(&["--show-addresses"]);
+    let token = token_in(grant["link"].as_str().unwrap());
+    let now = "2027-07-20T03:00:00Z".parse().unwrap();
+    let claims = verify(&token, &[secret("a secret of the tests")], now).unwrap();
+    assert_eq!(claims.grant.to_string(), grant["grant"].as_str().unwrap());
+    let required: Vec<&str> =
+        grant["required"].as_array().unwrap().iter().filter_map(|one| one.as_str()).collect();
+    assert_eq!(claims.scopes, required.join(" "));
 }
 
 #[test]
@@ -211,8 +236,14 @@ fn scopes_are_explained_as_arguments_or_line_by_line() {
 fn migrate_makes_a_database_and_then_has_nothing_to_do() {
     let place = Place::new(&[]);
     let migrate = ["migrate", "--format", "json"];
-    assert_eq!(place.done(&migrate).json(), serde_json::json!({"before": 0, "after": 1}));
-    assert_eq!(place.done(&migrate).json(), serde_json::json!({"before": 1, "after": 1}));
+    assert_eq!(
+        place.done(&migrate).json(),
+        serde_json::json!({"before": 0, "after": SCHEMA_VERSION})
+    );
+    assert_eq!(
+        place.done(&migrate).json(),
+        serde_json::json!({"before": SCHEMA_VERSION, "after": SCHEMA_VERSION})
+    );
     place.worker(&["status"]).complains(1, "has not been used yet", "worker run-once");
     place.done(&["run-once"]);
 }

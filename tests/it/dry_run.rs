@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Executor};
+use worker::store::SCHEMA_VERSION;
 
 use crate::support::place::{Place, terminate};
 use crate::support::said::Said;
@@ -139,12 +140,12 @@ fn dry_runs_beside_a_busy_writer_all_see_a_whole_scan() {
 async fn a_dry_run_migrates_nothing_and_says_who_does() {
     let place = Place::new(&[]);
     place.done(&["run-once"]);
-    for (version, message, remedy) in
-        [(0, "schema 0", "worker migrate"), (99, "schema 99", "newer worker")]
+    for (step, message, remedy) in
+        [(-SCHEMA_VERSION, "schema 0", "worker migrate"), (99, "schema 99", "newer worker")]
     {
         let mut database = open(&place).await;
-        sqlx::query("update _sqlx_migrations set version = ?")
-            .bind(version)
+        sqlx::query("update _sqlx_migrations set version = version + ?")
+            .bind(step)
             .execute(&mut database)
             .await
             .unwrap();

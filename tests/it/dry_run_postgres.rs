@@ -2,6 +2,7 @@
 
 use sqlx::Connection;
 use sqlx::{AssertSqlSafe, Row};
+use worker::store::SCHEMA_VERSION;
 
 use crate::support::pg::Pg;
 use crate::support::place::Place;
@@ -145,10 +146,11 @@ async fn a_dry_run_migrates_no_postgres_database_and_takes_no_other_apps() {
     let pg = Pg::new().await;
     let place = place_on(&pg.url());
     place.done(&["run-once"]);
+    let older = format!("update _sqlx_migrations set version = version - {SCHEMA_VERSION}");
     for (change, message, remedy) in [
         ("update settings set value = 'F' where name = 'client_id'", "the app F", "of its own"),
-        ("update _sqlx_migrations set version = 0", "schema 0", "worker migrate"),
-        ("update _sqlx_migrations set version = 99", "schema 99", "newer worker"),
+        (&older, "schema 0", "worker migrate"),
+        ("update _sqlx_migrations set version = version + 99", "schema 99", "newer worker"),
     ] {
         pg.execute(change).await;
         let before = rows(&pg).await;

@@ -4,13 +4,15 @@
 use std::fs;
 use std::path::Path;
 
+use worker::config::{Config, DatabaseUrl, Origin};
 use worker::domain::confirmation::{Confirmation, Subject};
+use worker::jobs::workplace::Workplace;
 use worker::store::home::Moved;
 use worker::store::{Database, Store};
 
 use crate::support::pg::Pg;
 use crate::support::place::Place;
-use crate::support::world::{World, both, start};
+use crate::support::world::{KEYS, World, both, start};
 
 const RUN: [&str; 1] = ["run-once"];
 
@@ -137,6 +139,54 @@ async fn a_file_beside_that_is_lost_or_broken_is_noticed() {
 }
 
 #[tokio::test]
+async fn two_workers_leave_the_highest_number_beside_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().join("worker.db");
+    let (one, two) = (
+        bound(&Database::Sqlite(here.clone())).await,
+        Database::Sqlite(here.clone()).open().await.unwrap(),
+    );
+    let many = async |store: &Store| {
+        for _ in 0..20 {
+            store.note_effects().await.unwrap();
+        }
+    };
+    tokio::join!(many(&one), many(&two));
+    one.close().await;
+    two.close().await;
+    let beside = fs::read_to_string(dir.path().join("worker.db-ledger")).unwrap();
+    assert_eq!(beside.trim().parse(), Ok(40));
+    assert_eq!(oddity(&here).await, "");
+}
+
+#[tokio::test]
+async fn a_dry_run_judges_the_original_and_not_its_private_copy() {
+    both(async |world: World| {
+        bound(&world.database()).await.close().await;
+        let shipped = include_str!("../../jobs.toml");
+        let origin = Origin::file(Path::new("jobs.toml"));
+        let mut config = Config::parse(shipped, &origin).unwrap();
+        let url = match world.database() {
+            Database::Sqlite(path) => format!("sqlite://{}", path.display()),
+            Database::Postgres(_, url) => url,
+        };
+        config.database.url = DatabaseUrl::parse_state(&url, None).unwrap();
+        let dry = async || {
+            let workplace = Workplace::copy(&config, &KEYS).await.unwrap();
+            let moved = workplace.home_moved().await.unwrap();
+            workplace.close().await;
+            moved
+        };
+        assert_eq!(dry().await, None);
+        world
+            .execute("UPDATE settings SET value = replace(value, '\"kind\":\"', '\"kind\":\"x')")
+            .await;
+        assert!(dry().await.is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nothing_may_leave_when_the_file_beside_cannot_be_written() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path().join("worker.db");
@@ -192,12 +242,13 @@ async fn a_server_that_may_not_be_asked_is_compared_by_the_rest() {
     let role = format!("plain_{}", pg.name());
     pg.execute(&format!(
         "create role {role} login; grant select, insert, update on all tables in schema public to {role}; \
-         revoke execute on function pg_control_system(), pg_control_checkpoint() from public"
+         revoke execute on function pg_control_system(), pg_walfile_name(pg_lsn) from public"
     ))
     .await;
     let database = Database::parse(&pg.url_as(&role)).unwrap();
     let home = database.home().await.unwrap().unwrap();
     assert_eq!(home.unknown().len(), 2, "{home:?}");
+    assert_eq!(owner.home().await.unwrap().unwrap().unknown(), Vec::<&str>::new());
     let store = database.open().await.unwrap();
     assert_eq!(store.home_moved(&home).await.unwrap(), None);
     store.close().await;

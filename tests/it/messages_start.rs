@@ -5,7 +5,8 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use worker::config::{BUILTIN, Config, Origin};
-use worker::jobs::messages::{Unready, occasions, removal, stage_occasion, tried_renderer};
+use worker::domain::composing::removal_from;
+use worker::jobs::messages::{Unready, occasions, stage_occasion, tried_renderer};
 
 fn now() -> DateTime<Utc> {
     "2026-11-22T00:00:00Z".parse().unwrap()
@@ -80,6 +81,10 @@ fn every_broken_template_is_reported_at_once() {
 /// The shipped policy, switched on: a window of 30 days and a notice of 21.
 fn removing() -> Config {
     config(&[("enabled = false", "enabled = true")])
+}
+
+fn removal(config: &Config, zone: chrono_tz::Tz, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    removal_from(&config.campaign, config.removal.as_ref()?, zone, at)
 }
 
 #[test]

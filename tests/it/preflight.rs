@@ -146,6 +146,12 @@ async fn an_answer_that_says_nothing_is_no_yes() {
         assert!(findings[0].text.contains(why), "{why}: {}", texts(&findings));
         assert!(xero.asked().len() <= 6, "not each scope by itself");
     }
+    // TLS, spoken to something that does not.
+    let (world, plain) = (World::fleeting().await, page(200).await);
+    let config = config_at(&plain.url.replace("http://", "https://"), &host.url);
+    let findings = check(&world, &config, start(), &[]).await;
+    assert!(findings[0].text.contains("could not be told"), "{}", texts(&findings));
+
     let world = World::fleeting().await;
     let xero = Answers::new(move |_| Answer::Redirect(elsewhere.to_owned())).await;
     let findings = check(&world, &config_at(&xero.url, &host.url), start(), &[]).await;

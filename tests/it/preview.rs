@@ -52,11 +52,11 @@ fn a_message_about_a_connection_goes_to_the_person_responsible_and_shows_all_of_
     let said = about("e001c024-c291-4575-8092-7c0fc4a16c7b");
     assert!(field(&said, "To").ends_with("<tom@kauri-coast.example>"), "{said}");
     assert!(said.out.contains("connected to Kauri Coast Plumbing Limited (AC-96124) in"), "{said}");
-    // One message of 211 connections, fifty of which fit.
+    // One message of 211 connections, a hundred of which fit.
     let said = about("ngaire.tuhoe@ledgerline.example");
     assert!(field(&said, "To").ends_with("<ngaire.tuhoe@ledgerline.example>"), "{said}");
     assert!(said.out.contains("connected to 211 organisations"), "{said}");
-    assert!(said.out.contains("And 161 more"), "{said}");
+    assert!(said.out.contains("And 111 more"), "{said}");
     // One inbox, four users of Xero, one of whom has renewed: three links.
     let said = about("accounts@harbour-group.example");
     assert_eq!(said.out.matches("?token=").count(), 3, "{said}");

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::calendar::{instant, midnight};
+use super::campaign::{Campaign, RemovalPolicy};
 use super::connection::Connection;
 use super::consent::scopes_to_ask;
 use super::decide::{PromptLine, Rules};
@@ -15,7 +16,7 @@ use super::ids::UserId;
 use super::recipient::Party;
 
 /// How long a link lasts that goes out after the deadline.
-const LATE_LINK: TimeDelta = TimeDelta::days(60);
+pub const LATE_LINK: TimeDelta = TimeDelta::days(60);
 
 /// One connection that a prompt is about.
 #[derive(Clone, Debug)]
@@ -74,13 +75,19 @@ impl Rules<'_> {
             deadline: self.campaign.deadline,
             deadline_before: before.filter(|before| *before != self.campaign.deadline),
             removal_from: self.removal_from(zone).filter(|_| stage.is_final),
-            links_until: match self.now < self.campaign.deadline {
-                true => self.campaign.deadline,
-                false => dated + LATE_LINK,
-            },
+            links_until: self.links_until(dated),
             grants: grants.into_iter().map(|(grant, about)| self.consent(grant, &about)).collect(),
             not_shown,
         })
+    }
+
+    /// Until when a link works that goes out at `dated`.
+    #[must_use]
+    pub fn links_until(&self, dated: DateTime<Utc>) -> DateTime<Utc> {
+        match self.now < self.campaign.deadline {
+            true => self.campaign.deadline,
+            false => dated + LATE_LINK,
+        }
     }
 
     /// One consent: what it has to ask for, whatever it is for.
@@ -119,22 +126,33 @@ impl Rules<'_> {
         if opens <= self.now { opens } else { instant(zone, day.and_time(NaiveTime::MIN)) }
     }
 
-    /// The earliest removal that a final notice of today can promise: 00:00 of the first day
-    /// in `zone` by which the notice has lasted, in whole days from its sending, and the
-    /// window is open. `None` where nothing is removed, or the deadline comes first.
+    /// The earliest removal that a final notice of today can promise.
     #[must_use]
     pub fn removal_from(&self, zone: Tz) -> Option<DateTime<Utc>> {
-        let policy = self.removal.filter(|policy| policy.enabled)?;
-        let (opens, closes) = self.removal_window()?;
-        let today = self.now.with_timezone(&zone).date_naive();
-        // The day of the sending is not whole, so the notice ends with the day after its last.
-        let days = u64::from(policy.min_notice_days?) + 1;
-        let mut day = today.checked_add_days(Days::new(days))?;
-        while midnight(zone, day) < opens {
-            day = day.succ_opt()?;
-        }
-        Some(midnight(zone, day)).filter(|from| *from < closes)
+        removal_from(self.campaign, self.removal?, zone, self.now)
     }
+}
+
+/// The earliest removal that a final notice sent at `now` can promise: 00:00 of the first day
+/// in `zone` by which the notice has lasted, in whole days from its sending, and the window is
+/// open. `None` where nothing is removed, or the deadline comes first.
+#[must_use]
+pub fn removal_from(
+    campaign: &Campaign,
+    policy: &RemovalPolicy,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    if !policy.enabled {
+        return None;
+    }
+    let opens = campaign.day_from_deadline(-i64::from(policy.opens_days_before?));
+    let today = now.with_timezone(&zone).date_naive();
+    // The day of the sending is not whole, so the notice ends with the day after its last.
+    let after_notice = today.checked_add_days(Days::new(u64::from(policy.min_notice_days?) + 1))?;
+    let opening = opens.with_timezone(&zone).date_naive();
+    let in_window = if midnight(zone, opening) < opens { opening.succ_opt()? } else { opening };
+    Some(midnight(zone, after_notice.max(in_window))).filter(|from| *from < campaign.deadline)
 }
 
 /// The recipient, with what any of the rows knows of them.

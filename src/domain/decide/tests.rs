@@ -391,8 +391,7 @@ fn a_person_with_many_tenants_loses_the_least_used_first_and_the_rest_waits() {
 
 #[test]
 fn a_suppressed_address_is_not_written_to_and_nobody_is_removed_unheard() {
-    let mut world = World::default();
-    world.suppressed = ["jo@books.example".to_owned()].into();
+    let world = World { suppressed: ["jo@books.example".to_owned()].into(), ..World::default() };
     let outcome = world.decide(IN_INVITATION, &[connection(1)], Told::default());
     assert_eq!((outcome.prompts.len(), outcome.prompt_codes), (0, vec![Code::Suppressed]));
     let outcome = world.decide(IN_WINDOW, &[connection(1)], told());

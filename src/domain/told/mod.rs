@@ -28,6 +28,9 @@ pub struct Telling {
     pub is_notice: bool,
 }
 
+/// The channel of messages that the host sent by its own means and told us of.
+pub const HOST: &str = "host";
+
 /// Where a prompt stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptState {
@@ -229,6 +232,20 @@ impl History for Past {
         let channel = channel.to_string();
         let of_stage = |mark: &&Mark| mark.stage == stage.name && mark.channel == channel;
         let marks = || self.marks(recipient).iter().filter(of_stage);
+        let went = |mark: &Mark| {
+            matches!(mark.state, PromptState::Sent | PromptState::Sending | PromptState::Unknown)
+                && !mark.bounced
+        };
+        // What the host sent by its own means went to the same mailbox.
+        let by_host = |mark: &Mark| {
+            mark.channel == HOST
+                && mark.stage == stage.name
+                && (mark.edition == self.edition || !stage.is_final)
+                && went(mark)
+        };
+        if channel == "email" && self.marks(recipient).iter().any(by_host) {
+            return Way::Done;
+        }
         if let Some(mark) = marks().find(|mark| mark.edition == self.edition) {
             return mark.way(now);
         }
@@ -237,10 +254,6 @@ impl History for Past {
         if let Some(way) = marks().map(|mark| mark.way(now)).find(in_flight) {
             return way;
         }
-        let went = |mark: &Mark| {
-            matches!(mark.state, PromptState::Sent | PromptState::Sending | PromptState::Unknown)
-                && !mark.bounced
-        };
         // A new deadline moves the stages that are still to come; what it makes void, only the
         // final notice and the correction tell anew.
         let tells_anew = stage.is_final || stage.name == super::decide::CORRECTION;

@@ -239,3 +239,23 @@ fn whoever_was_told_another_date_is_told_the_new_one_once() {
     let bounced = Mark { bounced: true, ..told };
     assert!(past(2, [bounced]).misinformed(&jo, deadline).is_empty());
 }
+
+#[test]
+fn what_the_host_sent_is_not_sent_to_the_same_mailbox_again() {
+    let host = |stage: &str, edition, bounced| Mark {
+        channel: HOST.into(),
+        bounced,
+        ..mark(stage, edition, PromptState::Sent)
+    };
+    let (invitation, last) = (stage("invitation", false), stage("final-notice", true));
+    let sent = past(2, [host("invitation", 1, false), host("final-notice", 2, false)]);
+    assert_eq!(way(&sent, &invitation, JULY), Way::Done);
+    assert_eq!(way(&sent, &last, JULY), Way::Done);
+    let hook = Channel::Webhook("product".into());
+    let recipient = &party("jo@a.example").recipient;
+    assert_eq!(sent.way(recipient, &invitation, &hook, at(JULY)), Way::Open, "another way");
+    let bounced = past(2, [host("invitation", 2, true)]);
+    assert_eq!(way(&bounced, &invitation, JULY), Way::Open);
+    let void = past(2, [host("final-notice", 1, false)]);
+    assert_eq!(way(&void, &last, JULY), Way::Open, "it named another deadline");
+}

@@ -18,6 +18,7 @@ use crate::domain::address::Address;
 use crate::domain::campaign::Campaign;
 use crate::domain::connection::Connection;
 use crate::domain::grant::Readiness;
+use crate::domain::told::HOST;
 use crate::store::outcomes::{HostSent, Named, OutcomeWriter, Shown};
 use crate::store::settling::PromptHead;
 use crate::store::{self, ScopeSets, Store};
@@ -71,7 +72,12 @@ pub struct Import<'a> {
     pub id: Uuid,
 }
 
-type Responsibilities = BTreeMap<String, Vec<Connection>>;
+/// What a batch needs of the database to tell what the host sent.
+struct Known {
+    responsibilities: BTreeMap<String, Vec<Connection>>,
+    /// The deadline's present edition; `None` where the host sent nothing.
+    edition: Option<i64>,
+}
 
 impl Import<'_> {
     /// Takes in a file, or a Maildir.
@@ -113,7 +119,13 @@ impl Import<'_> {
                 _ => None,
             })
             .collect();
-        let known = self.store.responsibilities(&senders, sets).await?;
+        let known = Known {
+            responsibilities: self.store.responsibilities(&senders, sets).await?,
+            edition: match senders.is_empty() {
+                true => None,
+                false => Some(self.store.edition(self.campaign.deadline, self.now).await?),
+            },
+        };
         let mut writer = self.store.outcome_writer().await?;
         for line in batch {
             summary.read += 1;
@@ -149,7 +161,7 @@ impl Import<'_> {
         &self,
         writer: &mut OutcomeWriter,
         claim: Claim,
-        known: &Responsibilities,
+        known: &Known,
     ) -> Result<Result<bool, Fault>, store::Error> {
         let at = claim.at.unwrap_or(self.now);
         let named = match (claim.about, &claim.says) {
@@ -208,7 +220,7 @@ impl Import<'_> {
         stage: String,
         named: &[Uuid],
         at: DateTime<Utc>,
-        known: &Responsibilities,
+        known: &Known,
     ) -> Result<Result<bool, Fault>, store::Error> {
         if !self.campaign.stages.iter().any(|known| known.name == stage) {
             return Ok(Err(Fault::new("stage is no stage of the campaign")));
@@ -216,7 +228,8 @@ impl Import<'_> {
         if at > self.now {
             return Ok(Err(Fault::new("at is yet to come")));
         }
-        let theirs = known.get(address.key()).map(Vec::as_slice).unwrap_or_default();
+        let theirs =
+            known.responsibilities.get(address.key()).map(Vec::as_slice).unwrap_or_default();
         let is_named = |connection: &Connection| {
             let id = connection.facts.id.map(|id| id.0);
             named.iter().any(|named| *named == connection.key.0 || Some(*named) == id)
@@ -239,7 +252,7 @@ impl Import<'_> {
         if shown.is_empty() {
             // Who has become ready since was told all the same, if this was known before.
             let before = writer.find(&before).await?;
-            return Ok(match before.iter().any(|head| head.channel == "host") {
+            return Ok(match before.iter().any(|head| head.channel == HOST) {
                 true => Ok(false),
                 false => Err(Fault::new("nothing of this person's awaits a consent")),
             });
@@ -249,6 +262,7 @@ impl Import<'_> {
             prompt: Uuid::new_v5(&self.id, name.as_bytes()),
             recipient,
             stage,
+            edition: known.edition.unwrap_or(1),
             deadline: self.campaign.deadline,
             sent_at: at,
             run: self.id,

@@ -20,7 +20,7 @@ use crate::store::{self, Store};
 use super::parcel::Parcel;
 
 /// Connections that a mail shows: a list that can still be read.
-const SHOWN_BY_MAIL: usize = 100;
+pub const SHOWN_BY_MAIL: usize = 100;
 /// A webhook's receiver is a program, and its body has to stay within what servers take.
 const SHOWN_BY_WEBHOOK: usize = 1000;
 

@@ -34,7 +34,7 @@ use super::planning::Work;
 use super::preflight::Preflight;
 use super::progress::Watcher;
 
-pub use compose::{Composed, Composer, Made};
+pub use compose::{Composed, Composer, Made, SHOWN_BY_MAIL};
 pub use verdict::Totals;
 pub use ways::{NoWay, Ways};
 

@@ -66,7 +66,7 @@ pub(super) struct Outbox<'a> {
     down: BTreeMap<String, usize>,
     /// Recipients that refused a mail for good, with what was said.
     pub refused: Vec<(String, String)>,
-    ready: VecDeque<Box<Ready>>,
+    ready: VecDeque<Ready>,
     ended: Vec<Ended>,
     flying: BTreeMap<Uuid, Flying>,
     wait_until: Option<DateTime<Utc>>,
@@ -177,7 +177,7 @@ impl<'a> Outbox<'a> {
                 Item::Ready(ready) if closed.contains(&ready.leased.channel) => {
                     self.ended.push(released(&ready.leased, None, now));
                 }
-                Item::Ready(ready) => self.ready.push_back(ready),
+                Item::Ready(ready) => self.ready.push_back(*ready),
                 Item::Ended(ended) => self.ended.push(ended),
                 Item::Failed(ended) => {
                     self.totals.failures += 1;
@@ -245,7 +245,7 @@ impl<'a> Outbox<'a> {
     }
 
     /// What may go next, by channel. Mail waits while its rate wants it to.
-    fn next_batches(&mut self, rested: bool) -> Vec<(String, Vec<Box<Ready>>)> {
+    fn next_batches(&mut self, rested: bool) -> Vec<(String, Vec<Ready>)> {
         let mut room: BTreeMap<&str, usize> = BTreeMap::new();
         for ready in &self.ready {
             if let Some(way) = self.ways.get(&ready.leased.channel) {
@@ -259,7 +259,7 @@ impl<'a> Outbox<'a> {
         }
         let mut room: BTreeMap<String, usize> =
             room.into_iter().map(|(channel, room)| (channel.to_owned(), room)).collect();
-        let mut batches: BTreeMap<String, Vec<Box<Ready>>> = BTreeMap::new();
+        let mut batches: BTreeMap<String, Vec<Ready>> = BTreeMap::new();
         let mut stay = VecDeque::with_capacity(self.ready.len());
         for ready in std::mem::take(&mut self.ready) {
             let channel = &ready.leased.channel;
@@ -307,8 +307,8 @@ impl<'a> Outbox<'a> {
         }
     }
 
-    fn let_go(&mut self, ready: Box<Ready>, way: Arc<Way>, tasks: &mut JoinSet<(Uuid, Outcome)>) {
-        let Ready { leased, parcel, .. } = *ready;
+    fn let_go(&mut self, ready: Ready, way: Arc<Way>, tasks: &mut JoinSet<(Uuid, Outcome)>) {
+        let Ready { leased, parcel, .. } = ready;
         let prompt = leased.prompt;
         let now = self.clock.now();
         let carrier = Arc::clone(&way);

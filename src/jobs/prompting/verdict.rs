@@ -1,6 +1,6 @@
 //! From what became of an attempt to what happens to its prompt next.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rand::Rng;
 
 use crate::delivery::outcome::Outcome;
@@ -68,10 +68,9 @@ pub(super) fn judge(
         },
         Outcome::Deferred { why, retry_after, channel_down } => {
             let ended = match way.schedule.pause(attempts, retry_after, chance) {
-                Some(pause) => Ended {
-                    due_at: now + TimeDelta::from_std(pause).unwrap_or(TimeDelta::days(1)),
-                    ..base(PromptState::Queued, Some(why))
-                },
+                Some(pause) => {
+                    Ended { due_at: later(now, pause), ..base(PromptState::Queued, Some(why)) }
+                }
                 None => base(
                     PromptState::Refused,
                     Some(format!("given up after {attempts} attempts; the last: {why}")),
@@ -80,6 +79,11 @@ pub(super) fn judge(
             Verdict { ended, channel_down, refused: false }
         }
     }
+}
+
+/// To the microsecond, as the databases keep times.
+fn later(now: DateTime<Utc>, pause: std::time::Duration) -> DateTime<Utc> {
+    (now + TimeDelta::from_std(pause).unwrap_or(TimeDelta::days(1))).trunc_subsecs(6)
 }
 
 /// A leased prompt goes back as it came.

@@ -48,6 +48,8 @@ use unite::Unite;
 /// Part of every fingerprint: changes when rows are parsed otherwise than before, so that
 /// all of them are read anew.
 const PARSER: u64 = 1;
+/// Room is made for no more rows than this beforehand, whatever the database says.
+const MOST_ROWS: usize = 1 << 26;
 
 /// Why a scan came to no end. It changed nothing.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +110,9 @@ impl Scan<'_> {
     /// was interrupted. Then nothing has changed.
     pub async fn run(&self, reader: Reader) -> Result<Summary, Error> {
         let last = self.store.last_complete_scan().await?;
-        let mut known = Vec::new();
+        // As many as there will be: a list that doubles holds three times that in the end.
+        let rows = last.as_ref().map_or(0, |last| last.rows_read);
+        let mut known = Vec::with_capacity(usize::try_from(rows).unwrap_or(0).min(MOST_ROWS));
         self.store.fingerprints(|print| known.push(print)).await?;
         let known = Known::new(known);
         let nothing_known = known.is_empty() && last.is_none();

@@ -2,7 +2,6 @@
 //! with [`both`] runs on SQLite and on PostgreSQL, each on a database of its own.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -41,7 +40,7 @@ enum Home {
     /// Not synced to the disk, for many short lives.
     Fleeting(PrivateCopy),
     /// It belongs to somebody else.
-    Elsewhere(PathBuf),
+    Elsewhere(String),
 }
 
 /// A database of the worker and a clock that goes on by an hour with every scan.
@@ -139,8 +138,13 @@ impl World {
 
     /// The database that the program works on in a directory.
     pub async fn of(place: &Place) -> Self {
-        let home = Home::Elsewhere(place.database());
-        Self::open(home, &Database::Sqlite(place.database())).await
+        Self::at(&format!("sqlite://{}", place.database().display())).await
+    }
+
+    /// Somebody else's database.
+    pub async fn at(url: &str) -> Self {
+        let database = Database::parse(url).expect("an address");
+        Self::open(Home::Elsewhere(url.to_owned()), &database).await
     }
 
     pub async fn prepare(&self) {
@@ -154,7 +158,7 @@ impl World {
             Home::Sqlite(dir) => Database::Sqlite(dir.path().join("worker.db")),
             Home::Postgres(pg) => Database::parse(&pg.url()).expect("an address"),
             Home::Fleeting(copy) => Database::Sqlite(copy.path.clone()),
-            Home::Elsewhere(path) => Database::Sqlite(path.clone()),
+            Home::Elsewhere(url) => Database::parse(url).expect("an address"),
         }
     }
 
