@@ -32,7 +32,6 @@ mod prompting_crash;
 mod prompting_editions;
 mod prompting_hostile;
 mod prompting_leaks;
-mod prompting_lost;
 mod prompting_refusals;
 mod prompting_replicas;
 mod prompting_webhooks;
