@@ -15,6 +15,7 @@ use crate::domain::decide::CORRECTION;
 use crate::domain::reason::Code;
 use crate::report::plan::{List, Plan, PromptEntry};
 use crate::report::pseudonym::Naming;
+use crate::store::Store;
 
 use super::aside;
 use super::bearings::Bearings;
@@ -50,6 +51,26 @@ struct Means<'a> {
 }
 
 impl Setting<'_> {
+    /// Settles what workers left behind that are gone, so that the plan knows of it.
+    pub(super) async fn sweep(
+        &self,
+        store: &Store,
+        finished: &mut Finished,
+    ) -> Result<(), Failure> {
+        let unknown = store.sweep_prompts(self.clock.now()).await?;
+        if unknown > 0 && !self.dry_run {
+            tracing::warn!(
+                prompts = unknown,
+                remedy = "find out whether they arrived, then worker settle",
+                "an earlier worker was gone in the middle of sending: nobody knows whether these \
+                 arrived"
+            );
+            finished.progress.prompts_unknown = Some(unknown);
+            finished.exit = finished.exit.and(Exit::EffectFailed);
+        }
+        Ok(())
+    }
+
     /// Carries the planned prompts out, or says what each would be.
     pub(super) async fn prompt(
         &self,
@@ -59,18 +80,6 @@ impl Setting<'_> {
         random: &mut (dyn rand::Rng + Send),
     ) -> Result<(), Failure> {
         finished.progress.prompts_planned = Some(work.len());
-        if !self.dry_run {
-            let unknown = step.workplace.store.sweep_prompts(self.clock.now()).await?;
-            if unknown > 0 {
-                tracing::warn!(
-                    prompts = unknown,
-                    remedy = "find out whether they arrived, then worker settle",
-                    "an earlier worker was gone in the middle of sending: nobody knows whether these arrived"
-                );
-                finished.progress.prompts_unknown = Some(unknown);
-                finished.exit = finished.exit.and(Exit::EffectFailed);
-            }
-        }
         if work.is_empty() {
             return Ok(());
         }

@@ -175,6 +175,9 @@ impl Setting<'_> {
             finished.progress.bad_rows = u64::try_from(last.bad_rows).ok();
         }
         let blocked_by = self.gates(job, is_first);
+        if job.steps.contains(&Step::Prompt) {
+            self.sweep(store, finished).await?;
+        }
         let bearings = Bearings::take(store, self.clock.now()).await?;
         let planned = self.plan(&job.steps, workplace, &bearings, tally.connections).await?;
         finished.progress.exempt = Some(planned.exempt);
@@ -250,6 +253,11 @@ impl Setting<'_> {
             match scan.run(reader).await {
                 Err(scan::Error::Store(store::Error::Overtaken)) if tries < OVERTAKEN => {
                     tracing::info!("another worker completed a scan meanwhile: starting over");
+                }
+                Err(scan::Error::Store(store::Error::Overtaken)) => {
+                    // As young as one of this run's own would be.
+                    tracing::info!("another worker's scan is in force: going on with that");
+                    return Ok(true);
                 }
                 other => break other?,
             }

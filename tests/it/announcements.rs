@@ -131,7 +131,7 @@ async fn a_refused_change_counts_as_a_failure_and_is_repeated_with_the_same_id_a
         sending.show(&[line(1), ready(2)]);
         status.store(500, Ordering::Relaxed);
         assert_eq!(sending.ran(3)["failures"], 1);
-        sending.database("UPDATE announcements SET due_at = made_at").await;
+        sending.execute("UPDATE announcements SET due_at = made_at").await;
         status.store(200, Ordering::Relaxed);
         assert_eq!(sending.ran(0)["failures"], 0);
         let told: Vec<Request> =
@@ -163,14 +163,14 @@ async fn after_the_next_question_the_next_answer_is_told_and_an_overtaken_one_ne
         sending.show(&[ready(1), ready(2)]);
         status.store(503, Ordering::Relaxed);
         assert_eq!(sending.ran(3)["failures"], 2, "{base:?}");
-        sending.database("UPDATE announcements SET due_at = '2099-01-01T00:00:00+00:00'").await;
+        sending.execute("UPDATE announcements SET due_at = '2099-01-01T00:00:00+00:00'").await;
         status.store(204, Ordering::Relaxed);
         let before = changes(&sending).len();
         // Asked once more: the old answer would undo it.
         stage("name = \"third\"");
         sending.show(&[ready(1), line(2)]);
         assert_eq!(sending.ran(0)["prompts_sent"], 1, "{base:?}");
-        sending.database("UPDATE announcements SET due_at = made_at").await;
+        sending.execute("UPDATE announcements SET due_at = made_at").await;
         sending.ran(0);
         assert_eq!(changes(&sending)[before..], ["ready 1"], "{base:?}");
     }

@@ -51,7 +51,7 @@ fn failing(sending: &Sending) -> Value {
 async fn nothing_goes_to_an_endpoint_that_is_set_aside_and_the_mails_go_on() {
     for base in BASES {
         let (sending, _) = campaign(base, &lines(0..5)).await;
-        sending.database(ASIDE).await;
+        sending.execute(ASIDE).await;
         let ran = sending.ran(0);
         assert_eq!((&ran["prompts_sent"], hooks(&sending)), (&5.into(), 0), "{base:?}");
         assert_eq!(failing(&sending)[0]["set_aside"], true);
@@ -65,16 +65,16 @@ async fn nothing_goes_to_an_endpoint_that_is_set_aside_and_the_mails_go_on() {
 async fn one_prompt_asks_whether_it_is_back_and_then_the_rest_goes() {
     for base in BASES {
         let (sending, status) = campaign(base, &lines(0..5)).await;
-        sending.database(ASIDE).await;
+        sending.execute(ASIDE).await;
         sending.ran(0);
-        sending.database(ASK_NOW).await;
+        sending.execute(ASK_NOW).await;
         status.store(503, Ordering::Relaxed);
         assert_eq!(sending.ran(3)["failures"], 1, "{base:?}");
         assert_eq!(hooks(&sending), 1, "{base:?}");
         sending.ran(0);
         assert_eq!(hooks(&sending), 1, "it is asked again after a pause only");
-        sending.database(ASK_NOW).await;
-        sending.database("UPDATE prompts SET due_at = made_at").await;
+        sending.execute(ASK_NOW).await;
+        sending.execute("UPDATE prompts SET due_at = made_at").await;
         status.store(204, Ordering::Relaxed);
         assert_eq!(sending.ran(0)["prompts_sent"], 5, "{base:?}");
         assert_eq!(hooks(&sending), 6, "{base:?}");
@@ -91,19 +91,19 @@ async fn changes_wait_for_it_without_using_up_their_attempts() {
             .map(|number| line(number).with(Column::Scopes, format!("{READY} accounting.contacts")))
             .collect();
         sending.show(&now);
-        sending.database(ASIDE).await;
+        sending.execute(ASIDE).await;
         sending.ran(0);
         assert_eq!(failing(&sending)[0]["waiting"], 20, "{base:?}");
         status.store(500, Ordering::Relaxed);
         // More often than a message is tried when its receiver is not set aside.
         for _ in 0..12 {
-            sending.database(ASK_NOW).await;
-            sending.database("UPDATE announcements SET due_at = made_at").await;
+            sending.execute(ASK_NOW).await;
+            sending.execute("UPDATE announcements SET due_at = made_at").await;
             assert_eq!(sending.ran(3)["failures"], 1, "{base:?}");
         }
         assert_eq!(hooks(&sending), 20 + 12, "{base:?}");
         status.store(204, Ordering::Relaxed);
-        sending.database(ASK_NOW).await;
+        sending.execute(ASK_NOW).await;
         assert_eq!(sending.ran(0)["failures"], 0, "{base:?}");
         assert_eq!(hooks(&sending), 20 + 12 + 20, "all at once, whatever they waited for");
         assert_eq!(failing(&sending), serde_json::json!([]));
@@ -120,16 +120,16 @@ async fn failures_over_a_day_set_an_endpoint_aside_and_one_success_ends_it() {
         assert_eq!((&known[0]["failures"], &known[0]["set_aside"]), (&5.into(), &false.into()));
         let long_ago =
             "UPDATE endpoints SET failing_since = '2026-01-01T00:00:00+00:00', failures = 1";
-        sending.database(long_ago).await;
-        sending.database("UPDATE prompts SET due_at = made_at").await;
+        sending.execute(long_ago).await;
+        sending.execute("UPDATE prompts SET due_at = made_at").await;
         sending.ran(3);
         assert_eq!(failing(&sending)[0]["set_aside"], true, "{base:?}");
         // All that waits is there when it is asked next.
         let late = "SELECT stage FROM prompts WHERE state = 'queued' \
             AND due_at > (SELECT probe_at FROM endpoints)";
         assert_eq!(sending.texts(late).await, Vec::<String>::new(), "{base:?}");
-        sending.database(ASK_NOW).await;
-        sending.database("UPDATE prompts SET due_at = made_at").await;
+        sending.execute(ASK_NOW).await;
+        sending.execute("UPDATE prompts SET due_at = made_at").await;
         status.store(204, Ordering::Relaxed);
         assert_eq!(sending.ran(0)["prompts_sent"], 5, "{base:?}");
         assert_eq!(failing(&sending), serde_json::json!([]));

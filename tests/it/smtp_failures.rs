@@ -20,7 +20,7 @@ const STEPS: [(Step, &str); 9] = [
     (Step::Starttls, "down"),
     (Step::Tls, "down"),
     (Step::Auth, "down"),
-    (Step::Mail, "deferred"),
+    (Step::Mail, "down"),
     (Step::Rcpt, "deferred"),
     (Step::Data, "deferred"),
     (Step::Dot, "unknown"),

@@ -81,9 +81,10 @@ impl Trouble {
             // RFC 5321, section 3.8: the server is about to close. RFC 4954, section 6: it
             // wants another login.
             (_, Self::Code(421 | 530 | 534 | 535 | 538, _)) => Outcome::down(why),
+            (Step::Mail, Self::Code(..500, _)) => Outcome::deferred(why),
             // MAIL names the sender and nobody else: every message would fare the same, and
             // no recipient must be given up for it.
-            (Step::Mail, Self::Code(500.., _)) => Outcome::down(why),
+            (Step::Mail, _) => Outcome::down(why),
             (_, Self::Code(500.., _)) => Outcome::refused(why),
             (_, Self::Code(..)) => Outcome::deferred(why),
             (Step::Answer, _) => Outcome::unknown(why),

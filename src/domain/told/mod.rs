@@ -233,7 +233,8 @@ impl History for Past {
         let of_stage = |mark: &&Mark| mark.stage == stage.name && mark.channel == channel;
         let marks = || self.marks(recipient).iter().filter(of_stage);
         let went = |mark: &Mark| {
-            matches!(mark.state, PromptState::Sent | PromptState::Unknown) && !mark.bounced
+            matches!(mark.state, PromptState::Sent | PromptState::Sending | PromptState::Unknown)
+                && !mark.bounced
         };
         // What the host sent by its own means went to the same mailbox.
         let by_host = |mark: &Mark| {
@@ -248,9 +249,15 @@ impl History for Past {
         if let Some(mark) = marks().find(|mark| mark.edition == self.edition) {
             return mark.way(now);
         }
+        // Under another deadline it may be going out this very moment.
+        let in_flight = |way: &Way| *way == Way::InFlight;
+        if let Some(way) = marks().map(|mark| mark.way(now)).find(in_flight) {
+            return way;
+        }
         // A new deadline moves the stages that are still to come; what it makes void, only the
         // final notice and the correction tell anew.
-        if !stage.is_final && marks().any(went) { Way::Done } else { Way::Open }
+        let tells_anew = stage.is_final || stage.name == super::decide::CORRECTION;
+        if !tells_anew && marks().any(went) { Way::Done } else { Way::Open }
     }
 
     fn misinformed(&self, recipient: &Recipient, deadline: DateTime<Utc>) -> Vec<Channel> {
@@ -294,6 +301,8 @@ impl Mark {
             PromptState::Leased if self.until > now => Way::InFlight,
             PromptState::Leased => Way::Open,
             PromptState::Sending if self.until > now => Way::InFlight,
+            // What a webhook may have been told is told again, in the same words.
+            PromptState::Sending if self.channel.starts_with("webhook:") => Way::Open,
             PromptState::Sending | PromptState::Unknown => Way::Unknown,
             PromptState::Sent if self.bounced => Way::Bounced,
             PromptState::Sent => Way::Done,

@@ -259,3 +259,40 @@ fn what_the_host_sent_is_not_sent_to_the_same_mailbox_again() {
     let void = past(2, [host("final-notice", 1, false)]);
     assert_eq!(way(&void, &last, JULY), Way::Open, "it named another deadline");
 }
+
+#[test]
+fn what_another_worker_is_sending_under_another_deadline_is_not_sent_beside_it() {
+    let (before, after) = ("2027-06-30T23:59:30Z", "2027-07-01T00:00:30Z");
+    for state in [PromptState::Leased, PromptState::Sending] {
+        for stage in [stage("invitation", false), stage("final-notice", true)] {
+            let known = past(2, [mark(&stage.name, 1, state)]);
+            assert_eq!(way(&known, &stage, before), Way::InFlight, "{state:?} {}", stage.name);
+        }
+    }
+    let invitation = stage("invitation", false);
+    let lost = past(2, [mark("invitation", 1, PromptState::Sending)]);
+    assert_eq!(way(&lost, &invitation, after), Way::Done, "it may have arrived");
+    let left = past(2, [mark("invitation", 1, PromptState::Leased)]);
+    assert_eq!(way(&left, &invitation, after), Way::Open, "it had not begun to go");
+}
+
+#[test]
+fn each_change_of_the_deadline_is_corrected() {
+    let correction = Campaign::correction();
+    let sent = mark(&correction.name, 2, PromptState::Sent);
+    assert_eq!(way(&past(2, [sent.clone()]), &correction, JULY), Way::Done);
+    assert_eq!(way(&past(3, [sent]), &correction, JULY), Way::Open);
+}
+
+#[test]
+fn a_webhook_that_a_lost_worker_may_have_delivered_is_open_and_a_mail_is_not() {
+    let hook = Channel::Webhook("product".into());
+    let (invitation, recipient) = (stage("invitation", false), party("jo@a.example").recipient);
+    let after = at("2027-07-01T00:00:30Z");
+    for (channel, expected) in [(Channel::Email, Way::Unknown), (hook, Way::Open)] {
+        let mark =
+            Mark { channel: channel.to_string(), ..mark("invitation", 1, PromptState::Sending) };
+        let known = past(1, [mark]);
+        assert_eq!(known.way(&recipient, &invitation, &channel, after), expected);
+    }
+}

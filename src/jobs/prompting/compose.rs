@@ -51,12 +51,6 @@ pub enum Made {
 }
 
 impl<'a> Composer<'a> {
-    /// The same at another time.
-    #[must_use]
-    pub fn at(self, now: DateTime<Utc>) -> Self {
-        Self { rules: Rules { now, ..self.rules }, ..self }
-    }
-
     /// The name of a piece of work's stage.
     #[must_use]
     pub fn stage<'w>(&'w self, work: &Work) -> &'w str {

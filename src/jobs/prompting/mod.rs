@@ -9,11 +9,11 @@ mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -29,6 +29,7 @@ use crate::store::Store;
 use crate::store::prompts::{Lease, Leased, Leasing, Shown, Start, Usage, Wanted};
 use crate::store::suppressions::Suppression;
 
+use super::bearings::Bearings;
 use super::planning::Work;
 use super::preflight::Preflight;
 use super::progress::Watcher;
@@ -125,7 +126,7 @@ impl Prompting<'_> {
             chance,
         );
         outbox.is_probe = self.is_probe;
-        let stop = outbox.stop.clone();
+        let (stop, room) = (outbox.stop.clone(), Arc::clone(&outbox.room));
         let day = self.clock.now().with_timezone(&self.config.campaign.zone).date_naive();
         let mut feed = Feed {
             prompting: self,
@@ -137,11 +138,13 @@ impl Prompting<'_> {
             entries,
         };
         let (items, received) = mpsc::channel(1);
-        let (fed, sent) = tokio::join!(feed.run(works, items, &stop), outbox.run(received));
+        let (fed, sent) = tokio::join!(feed.run(works, items, &stop, &room), outbox.run(received));
         sent?;
         let mut stop = fed?;
         if outbox.breaker.is_open() {
             stop = Some(Stop::Breaker);
+        } else if let Some(reason) = outbox.paused.take() {
+            stop = Some(Stop::Paused(reason));
         } else if self.cancel.is_cancelled() {
             stop = Some(Stop::Interrupted);
         }
@@ -170,11 +173,15 @@ impl Feed<'_, '_> {
         works: &mut (dyn Iterator<Item = io::Result<Work>> + Send),
         items: mpsc::Sender<Vec<Item>>,
         stop: &CancellationToken,
+        room: &Semaphore,
     ) -> Result<Option<Stop>, super::Failure> {
         let Prompting { clock, fresh_until, .. } = self.prompting;
         loop {
-            if stop.is_cancelled() {
-                return Ok(None);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(None),
+                // It is never closed.
+                permit = room.acquire() => permit.into_iter().for_each(SemaphorePermit::forget),
             }
             if clock.now() >= *fresh_until {
                 return Ok(Some(Stop::Stale));
@@ -222,7 +229,9 @@ impl Feed<'_, '_> {
     async fn batch(&mut self, batch: Vec<Work>) -> Result<Result<Vec<Item>, Stop>, super::Failure> {
         let prompting = self.prompting;
         let now = prompting.clock.now();
-        let composer = prompting.composer.at(now);
+        // Whom somebody exempted or suppressed a moment ago is left alone too.
+        let bearings = Bearings::take(prompting.store, now).await?;
+        let composer = Composer { rules: bearings.rules(prompting.config), ..prompting.composer };
         let day = now.with_timezone(&prompting.config.campaign.zone).date_naive();
         if self.usage.day != Some(day) {
             self.usage = prompting.store.prompt_usage(day).await?;

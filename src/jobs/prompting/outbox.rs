@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ use crate::domain::told::PromptState;
 use crate::store::prompts::{Advanced, Ended, Leased, Start};
 use crate::store::{self, Store};
 
+use super::BATCH;
 use super::parcel::Parcel;
 use super::verdict::{Breaker, Heard, Totals, Verdict, judge, released};
 use super::ways::{Way, Ways};
@@ -51,6 +52,9 @@ pub(super) struct Outbox<'a> {
     pub clock: &'a dyn Clock,
     /// Cancelled when nothing more is to be leased.
     pub stop: CancellationToken,
+    /// Batches that there is room for. A lease is kept alive from here, so nothing is leased
+    /// before it can come here at once.
+    pub room: Arc<Semaphore>,
     pub ways: &'a Ways,
     pub owner: Uuid,
     pub chance: StdRng,
@@ -70,6 +74,8 @@ pub(super) struct Outbox<'a> {
     ended: Vec<Ended>,
     flying: BTreeMap<Uuid, Flying>,
     wait_until: Option<DateTime<Utc>>,
+    /// Why somebody paused all effects meanwhile.
+    pub paused: Option<String>,
 }
 
 /// A prompt that is being handed over.
@@ -92,6 +98,7 @@ impl<'a> Outbox<'a> {
             store,
             clock,
             stop: cancel.child_token(),
+            room: Arc::new(Semaphore::new(0)),
             ways,
             owner,
             chance,
@@ -106,6 +113,7 @@ impl<'a> Outbox<'a> {
             ended: Vec::new(),
             flying: BTreeMap::new(),
             wait_until: None,
+            paused: None,
         }
     }
 
@@ -116,17 +124,19 @@ impl<'a> Outbox<'a> {
         mut items: mpsc::Receiver<Vec<Item>>,
     ) -> Result<(), store::Error> {
         let mut tasks: JoinSet<(Uuid, Outcome)> = JoinSet::new();
-        let mut is_over = false;
+        let (mut is_over, mut is_awaited) = (false, false);
         let mut alive = self.clock.now();
         loop {
             if self.breaker.is_open() {
                 self.stop.cancel();
             }
             if self.stop.is_cancelled() {
-                items.close();
+                // The other half ends by itself; what it had leased by then comes back too.
                 self.give_back(|_| true);
             }
-            self.advance(&mut tasks).await?;
+            if self.advance(&mut tasks).await? {
+                continue;
+            }
             if tasks.is_empty() && self.ready.is_empty() && self.ended.is_empty() && is_over {
                 return Ok(());
             }
@@ -137,7 +147,11 @@ impl<'a> Outbox<'a> {
             }
             let rest = alive + SIGN_OF_LIFE - now;
             let wait = self.wait_until.map_or(rest, |until| (until - now).min(rest));
-            let room = self.ready.len() < 2 * self.most_in_flight();
+            let has_room = self.ready.len() < BATCH;
+            if has_room && !is_awaited && !is_over {
+                self.room.add_permits(1);
+                is_awaited = true;
+            }
             let waits = !tasks.is_empty() || !self.ready.is_empty();
             tokio::select! {
                 biased;
@@ -148,23 +162,17 @@ impl<'a> Outbox<'a> {
                         self.came_back(done);
                     }
                 }
-                more = items.recv(), if room && !is_over => match more {
-                    Some(items) => self.take(items),
+                more = items.recv(), if !is_over => match more {
+                    Some(items) => {
+                        self.take(items);
+                        is_awaited = false;
+                    }
                     None => is_over = true,
                 },
                 () = self.stop.cancelled(), if !self.stop.is_cancelled() => {}
                 () = self.clock.sleep(wait.max(TimeDelta::milliseconds(1))), if waits => {}
             }
         }
-    }
-
-    fn most_in_flight(&self) -> usize {
-        self.ready
-            .iter()
-            .filter_map(|ready| self.ways.get(&ready.leased.channel))
-            .map(|way| way.in_flight)
-            .max()
-            .unwrap_or(1)
     }
 
     fn take(&mut self, items: Vec<Item>) {
@@ -194,14 +202,19 @@ impl<'a> Outbox<'a> {
         self.ended.extend(back.iter().map(|ready| released(&ready.leased, None, now)));
     }
 
-    /// Writes down what came back, and lets go what there is room for.
-    async fn advance(&mut self, tasks: &mut JoinSet<(Uuid, Outcome)>) -> Result<(), store::Error> {
+    /// Writes down what came back, and lets go what there is room for. Tells whether there is
+    /// still room, because some of it was not to be had any more.
+    async fn advance(
+        &mut self,
+        tasks: &mut JoinSet<(Uuid, Outcome)>,
+    ) -> Result<bool, store::Error> {
         let now = self.clock.now();
         let rested = self.wait_until.is_none_or(|until| until <= now);
         let batches = self.next_batches(rested);
         if batches.is_empty() && self.ended.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
+        let mut has_lost = false;
         let mut batches: VecDeque<_> = batches.into();
         loop {
             let (channel, batch) = batches.pop_front().unwrap_or_default();
@@ -213,6 +226,10 @@ impl<'a> Outbox<'a> {
                 self.wait_until = Some(until);
             } else if !channel.is_empty() {
                 self.wait_until = None;
+            }
+            if advanced.paused.is_some() {
+                self.paused = advanced.paused;
+                self.stop.cancel();
             }
             for ready in batch.into_iter().rev() {
                 let prompt = ready.leased.prompt;
@@ -226,8 +243,9 @@ impl<'a> Outbox<'a> {
                     self.ready.push_front(ready);
                 }
             }
+            has_lost |= !advanced.lost.is_empty();
             if batches.is_empty() {
-                return Ok(());
+                return Ok(has_lost);
             }
         }
     }

@@ -14,6 +14,8 @@ use crate::store::bulk::{Amount, Cell, Kind, Statement, Target, fill};
 use crate::store::dialect::{Dialect, Ids, time_text};
 use crate::store::{Error, Store, Tx, with_tx};
 
+use super::lease::pause;
+
 /// A leased prompt that is about to be handed over.
 #[derive(Clone, Debug)]
 pub struct Start {
@@ -104,6 +106,8 @@ impl Store {
     ) -> Result<Advanced, Error> {
         let mut tx = self.begin().await?;
         self.end(&mut tx, ended, now).await?;
+        let paused = if starting.is_empty() { None } else { pause(&mut tx).await? };
+        let starting = if paused.is_some() { &[] } else { starting };
         let (count, wait_until) = match allowance {
             Some((name, space)) if !starting.is_empty() => {
                 allow(&mut tx, name, space, starting.len(), now).await?
@@ -115,7 +119,7 @@ impl Store {
         tx.commit().await?;
         let lost =
             starting.iter().map(|start| start.prompt).filter(|id| !started.contains(id)).collect();
-        Ok(Advanced { started, lost, wait_until })
+        Ok(Advanced { started, lost, wait_until, paused })
     }
 
     async fn end(&self, tx: &mut Tx, ended: &[Ended], now: DateTime<Utc>) -> Result<(), Error> {
@@ -215,6 +219,8 @@ pub struct Advanced {
     pub lost: Vec<Uuid>,
     /// When the first of those may go for which the rate left no room.
     pub wait_until: Option<DateTime<Utc>>,
+    /// The present pause, if there is one; nothing was started then.
+    pub paused: Option<String>,
 }
 
 /// How many of a kind may go now, and when the next may if not all. Each takes its space of

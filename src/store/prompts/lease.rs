@@ -196,6 +196,10 @@ impl Store {
         // tells (`store::home`). Nothing leaves before it is written down.
         let count =
             if leasing.leased.is_empty() { None } else { Some(count_effects(&mut tx).await?) };
+        if count == Some(1) {
+            // A number without its file would look like a database that was moved.
+            self.keep_count(0).await?;
+        }
         tx.commit().await?;
         if let Some(count) = count {
             self.keep_count(count).await?;
@@ -233,7 +237,8 @@ async fn lock(tx: &mut Tx) -> Result<(), Error> {
     Ok(())
 }
 
-async fn pause(tx: &mut Tx) -> Result<Option<String>, Error> {
+/// The reason of the pause in force.
+pub(super) async fn pause(tx: &mut Tx) -> Result<Option<String>, Error> {
     const SQL: &str =
         "SELECT reason FROM pauses WHERE resumed_at IS NULL ORDER BY paused_at LIMIT 1";
     Ok(with_tx!(tx, db => sqlx::query_scalar(SQL).fetch_optional(db).await)?)

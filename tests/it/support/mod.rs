@@ -22,4 +22,5 @@ pub mod standin;
 pub mod state;
 pub mod stored;
 pub mod story;
+pub mod victim;
 pub mod world;

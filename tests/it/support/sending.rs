@@ -1,11 +1,12 @@
 //! A whole campaign that really sends: the program in a place of its own, a mail server and
 //! a web server that stand in for the world, and a stage that is due today.
 
+use std::collections::BTreeMap;
+
 use chrono::Days;
 use serde_json::Value;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr, SqliteConnection};
 use worker::clock::{Clock, SystemClock};
-use worker::store::{Database, Store};
 
 use super::http::{HttpServer, Reply, Request};
 use super::line::{Line, csv};
@@ -62,7 +63,18 @@ impl Sending {
         mail: impl Fn(&Moment) -> Reaction + Send + Sync + 'static,
         web: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let smtp = SmtpServer::reacting(Manner::default(), mail);
+        Self::at(base, lines, Manner::default(), mail, web).await
+    }
+
+    /// The same with a mail server of this manner.
+    pub async fn at(
+        base: Base,
+        lines: &[Line],
+        manner: Manner,
+        mail: impl Fn(&Moment) -> Reaction + Send + Sync + 'static,
+        web: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let smtp = SmtpServer::reacting(manner, mail);
         let http = HttpServer::serving(web);
         let pg = match base {
             Base::Sqlite => None,
@@ -79,7 +91,6 @@ impl Sending {
     fn usual(&self) -> Vec<(String, String)> {
         let web = self.http.url("");
         let web = web.as_str().trim_end_matches('/');
-        let deadline = SystemClock.now().date_naive() + Days::new(100);
         let roots = self.smtp.roots();
         let smtp = format!("port = {}\nroots = {roots:?}", self.smtp.port);
         let url = match &self.pg {
@@ -88,7 +99,7 @@ impl Sending {
         };
         let edits = [
             ("\"sqlite://worker.db\"", format!("{url:?}")),
-            ("deadline = 2027-09-13 ", format!("deadline = {deadline} ")),
+            ("deadline = 2027-09-13 ", deadline(100)),
             ("[\"mon\", \"tue\", \"wed\", \"thu\"]", ALL_DAYS.to_owned()),
             ("hours = \"09:00-16:00\"", "hours = \"00:00-23:59\"".to_owned()),
             ("holidays = [2026-12-25, 2027-01-01]", "holidays = []".to_owned()),
@@ -150,38 +161,69 @@ impl Sending {
         said.progress()
     }
 
-    async fn store(&self) -> Store {
-        let database = match &self.pg {
-            Some(pg) => Database::parse(&pg.url()).expect("an address"),
-            None => Database::Sqlite(self.place.database()),
-        };
-        database.open_existing().await.expect("the campaign's database")
-    }
-
-    /// The texts that a query of one column gives, sorted.
-    pub async fn texts(&self, query: &str) -> Vec<String> {
-        let store = self.store().await;
-        let query = AssertSqlSafe(query.to_owned());
-        let mut texts: Vec<String> = match &store {
-            Store::Sqlite(pool) => sqlx::query_scalar(query).fetch_all(pool).await,
-            Store::Postgres(pool) => sqlx::query_scalar(query).fetch_all(pool).await,
+    /// Runs statements on its database; their times and states read alike on both.
+    pub async fn execute(&self, sql: &str) {
+        match &self.pg {
+            Some(pg) => pg.execute(sql).await,
+            None => {
+                let sql = AssertSqlSafe(sql).into_sql_str();
+                self.sqlite().await.execute(sql).await.expect("the test's own statement");
+            }
         }
-        .expect("SQL");
-        store.close().await;
-        texts.sort();
-        texts
     }
 
-    /// Runs a statement on its database, as time would or somebody else.
-    pub async fn database(&self, statement: &str) {
-        let store = self.store().await;
-        let statement = AssertSqlSafe(statement.to_owned());
-        let done = match &store {
-            Store::Sqlite(pool) => sqlx::raw_sql(statement).execute(pool).await.map(|_| ()),
-            Store::Postgres(pool) => sqlx::raw_sql(statement).execute(pool).await.map(|_| ()),
+    /// The first column of a query, which has to be text.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql).into_sql_str();
+        let texts = match &self.pg {
+            Some(pg) => sqlx::query_scalar(sql).fetch_all(&mut pg.connect().await).await,
+            None => sqlx::query_scalar(sql).fetch_all(&mut self.sqlite().await).await,
         };
-        done.expect("SQL");
-        store.close().await;
+        texts.expect("the test's own query")
+    }
+
+    async fn sqlite(&self) -> SqliteConnection {
+        let path = format!("sqlite://{}", self.place.database().display());
+        SqliteConnection::connect(&path).await.expect("the test's own database")
+    }
+
+    /// How many prompts are in each state.
+    pub async fn states(&self) -> BTreeMap<String, usize> {
+        let mut states = BTreeMap::new();
+        for state in self.texts("SELECT state FROM prompts").await {
+            *states.entry(state).or_default() += 1;
+        }
+        states
+    }
+
+    /// Lets the leases of workers that are gone run out.
+    pub async fn leases_run_out(&self) {
+        self.execute(&format!(
+            "UPDATE prompts SET lease_until = '{LONG_AGO}' WHERE lease_until IS NOT NULL"
+        ))
+        .await;
+    }
+
+    /// Lets the time come of everything that waits for its next try.
+    pub async fn retries_come_due(&self) {
+        self.execute(&format!("UPDATE prompts SET due_at = '{LONG_AGO}' WHERE state = 'queued'"))
+            .await;
+    }
+
+    /// As if nobody had been written to yet.
+    pub async fn forget_prompts(&self) {
+        self.execute(
+            "DELETE FROM prompt_connections; DELETE FROM prompts; DELETE FROM suppressions",
+        )
+        .await;
+        self.smtp.received.all().clear();
+        self.http.requests.all().clear();
+    }
+
+    /// What came in at the webhook.
+    pub fn hooks(&self) -> Vec<Request> {
+        let requests = self.http.requests.all();
+        requests.iter().filter(|request| request.path == "/hook").cloned().collect()
     }
 
     /// To whom messages came in, in order of address.
@@ -191,6 +233,24 @@ impl Sending {
         recipients.sort();
         recipients
     }
+}
+
+/// The stage that is due goes by mail and by webhook.
+pub const BY_BOTH: (&str, &str) = (
+    "days_before = 150\nchannels = [\"email\"]",
+    "days_before = 150\nchannels = [\"email\", \"webhook:product\"]",
+);
+/// The stage that is due goes by webhook only.
+pub const BY_WEBHOOK: (&str, &str) = (
+    "days_before = 150\nchannels = [\"email\"]",
+    "days_before = 150\nchannels = [\"webhook:product\"]",
+);
+
+const LONG_AGO: &str = "2020-01-01T00:00:00.000000+00:00";
+
+/// A line of the configuration: the deadline is so many days from now.
+pub fn deadline(days: u64) -> String {
+    format!("deadline = {} ", SystemClock.now().date_naive() + Days::new(days))
 }
 
 const ALL_DAYS: &str = "[\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]";
