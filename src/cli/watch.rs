@@ -98,6 +98,10 @@ impl Watcher for Watch {
         self.tell("deciding", grants, None, "grants");
     }
 
+    fn sending(&self, prompts: u64, total: u64) {
+        self.tell("prompting", prompts, Some(total), "prompts");
+    }
+
     fn done(&self) {
         let Ok(mut state) = self.state.lock() else { return };
         if let Some(bar) = state.bar.take() {

@@ -45,6 +45,8 @@ pub enum RenderError {
     Empty { template: String, part: &'static str },
     #[error(transparent)]
     Mime(#[from] MimeError),
+    #[error("it was sent before with a link secret that is gone, and a repeat has to be the same")]
+    LostSecret,
 }
 
 impl RenderError {
@@ -64,6 +66,10 @@ impl RenderError {
             Self::Template(problem) => problem.remedy.clone(),
             Self::Empty { .. } => "write something into it for every case".to_owned(),
             Self::Mime(error) => error.remedy().to_owned(),
+            Self::LostSecret => {
+                "put the old secret behind the new one in `secrets` of [link] until it is through"
+                    .to_owned()
+            }
         }
     }
 }

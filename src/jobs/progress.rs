@@ -10,6 +10,8 @@ pub trait Watcher: Send + Sync {
     fn settling(&self, connections: u64);
     /// Awaiting grants decided about so far.
     fn deciding(&self, grants: u64);
+    /// Prompts in hand so far, of those planned.
+    fn sending(&self, _prompts: u64, _total: u64) {}
     /// The step is over.
     fn done(&self);
 }

@@ -229,6 +229,7 @@ impl Setting<'_> {
         let older = self.all_links();
         let store = &step.workplace.store;
         let mut probes = self.probes(store, work, random).await?;
+        let total = work.len();
         let mut works = work.reader::<Work>()?;
         let mut leased = 0;
         let stop = loop {
@@ -246,6 +247,7 @@ impl Setting<'_> {
                 clock: self.clock,
                 cancel: self.cancel,
                 watcher: self.watcher,
+                total,
                 composer: self.composer(&step.bearings, workplace, renderer, Some(owner)),
                 ways: &ways,
                 older: &older,

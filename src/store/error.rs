@@ -85,12 +85,23 @@ impl Error {
     /// Whether another try, later, may succeed with nothing changed.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(
-            self,
-            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) | Self::Overtaken
-        )
+        match self {
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) | Self::Overtaken => {
+                true
+            }
+            Self::Database(sqlx::Error::Database(inner)) => {
+                inner.code().is_some_and(|code| PASSING.contains(&code.as_ref()))
+            }
+            _ => false,
+        }
     }
 }
+
+/// What a database says while it is busy or about to come back: SQLITE_BUSY with its extended
+/// codes; PostgreSQL's serialization_failure, deadlock_detected, too_many_connections,
+/// admin_shutdown, crash_shutdown, cannot_connect_now.
+const PASSING: [&str; 9] =
+    ["5", "261", "517", "40001", "40P01", "53300", "57P01", "57P02", "57P03"];
 
 fn database_remedy(error: &sqlx::Error) -> Remedy {
     Remedy(match error {

@@ -21,13 +21,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::link::Links;
 use crate::delivery::payload;
+use crate::delivery::render::RenderError;
 use crate::domain::budget::{PromptBudget, Used};
 use crate::domain::campaign::Channel;
 use crate::domain::digest::Digest;
 use crate::domain::reason::Reason;
 use crate::store::Store;
 use crate::store::prompts::{Lease, Leased, Leasing, Shown, Start, Usage, Wanted};
-use crate::store::suppressions::Suppression;
 
 use super::bearings::Bearings;
 use super::planning::Work;
@@ -75,6 +75,8 @@ pub struct Prompting<'a> {
     pub clock: &'a dyn Clock,
     pub cancel: &'a CancellationToken,
     pub watcher: &'a dyn Watcher,
+    /// Prompts planned.
+    pub total: u64,
     pub composer: Composer<'a>,
     pub ways: &'a Ways,
     /// Links signed with each of the secrets, for what was first sent with an older one.
@@ -155,13 +157,6 @@ impl Prompting<'_> {
         for channel in self.ways.all() {
             channel.close().await;
         }
-        let refused = outbox.refused.drain(..).map(|(recipient, why)| Suppression {
-            recipient,
-            reason: format!("refused: {why}"),
-            by: "worker".to_owned(),
-            added_at: now,
-        });
-        self.store.suppress(&refused.collect::<Vec<_>>()).await?;
         let totals = Totals { held_back: feed.held_back, ..outbox.totals };
         Ok((Sent { totals, stop }, feed.leased))
     }
@@ -209,6 +204,7 @@ impl Feed<'_, '_> {
             if items.send(ready).await.is_err() {
                 return Ok(None);
             }
+            self.prompting.watcher.sending(self.leased, self.prompting.total);
         }
     }
 
@@ -357,12 +353,13 @@ impl Prompting<'_> {
         }
         let digest: Digest = serde_json::from_str(leased.digest.as_deref()?).ok()?;
         let sha256 = leased.message_sha256.clone()?;
-        self.older.iter().find_map(|links| {
+        let same = self.older.iter().find_map(|links| {
             let body = payload::prompt(&digest, |grant| links.link(&digest, grant));
             let parcel = Parcel::hook(digest.prompt, body);
             (parcel.sha256 == sha256)
                 .then(|| Made::Message(Box::new(Composed { digest: digest.clone(), parcel })))
-        })
+        });
+        Some(same.unwrap_or(Made::Failed(RenderError::LostSecret)))
     }
 
     fn start(&self, leased: &Leased, digest: &Digest, parcel: &Parcel) -> Start {

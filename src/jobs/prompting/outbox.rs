@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::delivery::outcome::Outcome;
 use crate::domain::told::PromptState;
 use crate::store::prompts::{Advanced, Ended, Leased, Start};
+use crate::store::suppressions::Suppression;
 use crate::store::{self, Store};
 
 use super::BATCH;
@@ -68,8 +69,8 @@ pub(super) struct Outbox<'a> {
     pub heard: BTreeMap<String, Heard>,
     /// It is only asked whether a way is back: nothing is given up for that.
     pub is_probe: bool,
-    /// Recipients that refused a mail for good, with what was said.
-    pub refused: Vec<(String, String)>,
+    /// Recipients that refused a mail for good, not written down yet.
+    refused: Vec<Suppression>,
     ready: VecDeque<Ready>,
     ended: Vec<Ended>,
     flying: BTreeMap<Uuid, Flying>,
@@ -302,6 +303,7 @@ impl<'a> Outbox<'a> {
             match (written, pauses.next()) {
                 (Ok(advanced), _) => {
                     self.ended.clear();
+                    self.store.suppress(&std::mem::take(&mut self.refused)).await?;
                     return Ok(advanced);
                 }
                 (Err(error), Some(pause)) if error.may_pass() => {
@@ -360,7 +362,12 @@ impl<'a> Outbox<'a> {
         self.breaker.note(ended.state);
         self.heard.entry(channel.clone()).or_default().hear(ended.state);
         if refused && leased.channel == "email" {
-            self.refused.push((leased.recipient.clone(), why.to_owned()));
+            self.refused.push(Suppression {
+                recipient: leased.recipient.clone(),
+                reason: format!("refused: {why}"),
+                by: "worker".to_owned(),
+                added_at: now,
+            });
         }
         let channel = leased.channel.clone();
         self.ended.push(ended);
