@@ -130,7 +130,33 @@ async fn somebody_who_became_ready_before_the_repeat_is_not_told_again() {
     sending.show(&[line(0).with(Column::Scopes, format!("{READY} accounting.contacts"))]);
     sending.retries_come_due().await;
     assert_eq!(sending.ran(0)["prompts_sent"], 0);
-    assert_eq!(sending.hooks().len(), 1);
+    let types: Vec<String> = sending.hooks().iter().map(kind).collect();
+    assert_eq!(types, ["prompt", "ready"], "the banner goes, and nobody is asked again");
+}
+
+#[tokio::test]
+async fn a_repeat_that_cannot_be_the_same_waits_for_its_secret() {
+    let sending = by_webhook(Base::Sqlite, 1, at_first(1, Reply::Close)).await;
+    sending.ran(3);
+    let lost = |secret: &'static str| {
+        let mut command = sending.command(&["run-once", "--format", "json"]);
+        command.env("LINK_SECRET", secret);
+        crate::support::said::Said::by(command)
+    };
+    sending.retries_come_due().await;
+    let said = lost("the only secret, and another one");
+    assert_eq!((said.code, sending.hooks().len()), (Some(3), 1), "{said}");
+    assert!(said.err.contains("put the old secret behind the new one"), "{said}");
+    sending.retries_come_due().await;
+    assert_eq!(sending.ran(0)["prompts_sent"], 1);
+    let hooks = sending.hooks();
+    assert_same(&hooks[0], &hooks[1]);
+}
+
+/// What a webhook's body says that it is.
+fn kind(request: &Request) -> String {
+    let body: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
+    body["type"].as_str().expect("a type").to_owned()
 }
 
 #[tokio::test]

@@ -52,7 +52,9 @@ async fn the_view_tells_whose_banner_is_up() {
         assert_eq!(banners(&sending).await, ["account 3"], "{base:?}");
         let states = "SELECT readiness || ' ' || COALESCE(announced, '-') FROM connection_states";
         let now = ["awaiting -", "awaiting withdrawn", "ready ready"];
-        assert_eq!(sending.texts(states).await, now, "{base:?}");
+        let mut told = sending.texts(states).await;
+        told.sort();
+        assert_eq!(told, now, "{base:?}");
     }
 }
 
