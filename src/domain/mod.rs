@@ -14,6 +14,8 @@ pub mod decide;
 pub mod digest;
 pub mod endpoint;
 pub mod evidence;
+#[cfg(test)]
+mod example;
 pub mod grant;
 pub mod ids;
 pub mod language;

@@ -5,20 +5,10 @@ use std::collections::BTreeSet;
 use chrono::{NaiveDate, Weekday};
 
 use super::*;
-use crate::domain::campaign::{
-    Approval, Campaign, Channel, PerPerson, PromptPolicy, RemovalPolicy, Stage, StageDay,
-    WorkingTime,
-};
-use crate::domain::class::Class;
-use crate::domain::connection::{Facts, Presence, Standing};
-use crate::domain::grant::{ConnectionKey, Readiness};
-use crate::domain::ids::{ConnectionId, TenantId};
+use crate::domain::campaign::{Campaign, Channel, PromptPolicy, RemovalPolicy, WorkingTime};
+use crate::domain::example::{self, at, removal, scopes, stage};
+use crate::domain::grant::ConnectionKey;
 use crate::domain::recipient::{Exemptions, Recipient};
-use crate::domain::scopes::{ScopeSet, catalogue};
-
-fn at(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap()
-}
 
 struct World {
     campaign: Campaign,
@@ -28,18 +18,7 @@ struct World {
     suppressed: BTreeSet<String>,
 }
 
-fn scopes(names: &[&str]) -> ScopeSet {
-    names.iter().map(|name| catalogue().find(name).unwrap()).collect()
-}
-
 fn world() -> World {
-    let stage = |name: &str, is_final| Stage {
-        name: name.into(),
-        day: StageDay::Before(60),
-        channels: vec![Channel::Email],
-        template: name.into(),
-        is_final,
-    };
     World {
         campaign: Campaign {
             deadline: at("2027-09-12T12:00:00Z"),
@@ -51,27 +30,13 @@ fn world() -> World {
                 until: NaiveTime::from_hms_opt(16, 0, 0).unwrap(),
                 holidays: BTreeSet::new(),
             },
-            stages: vec![stage("reminder", false), stage("final-notice", true)],
+            stages: vec![
+                stage("reminder", 60, &[Channel::Email], false),
+                stage("final-notice", 60, &[Channel::Email], true),
+            ],
         },
         prompts: PromptPolicy::default(),
-        removal: RemovalPolicy {
-            enabled: true,
-            opens_days_before: Some(30),
-            classes: vec![Class::BroadOnly],
-            min_prompts: Some(2),
-            min_notice_days: Some(21),
-            approval: Approval::One,
-            approvers: Vec::new(),
-            plan_valid_days: 7,
-            per_person: PerPerson::One,
-            wait_days: 7,
-            max_inventory_age_minutes: 15,
-            max_per_run: None,
-            max_per_day: None,
-            max_percent: None,
-            ramp: Vec::new(),
-            covered: false,
-        },
+        removal: removal(),
         exemptions: Exemptions::default(),
         suppressed: BTreeSet::new(),
     }
@@ -94,6 +59,11 @@ impl World {
     fn about(&self, number: u128, grant: u128, shown: usize, used: Option<&str>) -> About<'_> {
         let key = ConnectionKey(Uuid::from_u128(number));
         let used = used.map(at);
+        let mut connection = example::connection(number);
+        connection.facts.grant = GrantId(Uuid::from_u128(grant));
+        connection.facts.tenant_name = Some(format!("Tenant {number}"));
+        connection.facts.last_used_at = used;
+        connection.facts.required = (number == 3).then(|| scopes(&["accounting.payments"]));
         About {
             line: PromptLine {
                 stage: &self.campaign.stages[1],
@@ -109,38 +79,7 @@ impl World {
                 last_used_at: used,
                 shown,
             },
-            connection: Connection {
-                key,
-                facts: Facts {
-                    id: Some(ConnectionId(key.0)),
-                    grant: GrantId(Uuid::from_u128(grant)),
-                    tenant: TenantId(Uuid::from_u128(number + 1000)),
-                    tenant_name: Some(format!("Tenant {number}")),
-                    tenant_type: None,
-                    account: None,
-                    auth_event: None,
-                    flow: None,
-                    connected_at: None,
-                    updated_at: None,
-                    last_used_at: used,
-                    required: (number == 3).then(|| scopes(&["accounting.payments"])),
-                    evidence: Vec::new(),
-                    doubt: None,
-                },
-                presence: Presence::Present,
-                standing: Standing {
-                    class: Class::BroadOnly,
-                    readiness: Readiness::Awaiting,
-                    some_evidence_ready: false,
-                    token_behind: false,
-                    manual: false,
-                    reachable: true,
-                },
-                covered: false,
-                first_seen_at: at("2026-01-01T00:00:00Z"),
-                absent_since: None,
-                people: Vec::new(),
-            },
+            connection,
         }
     }
 }

@@ -3,33 +3,15 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
-use uuid::Uuid;
 
 use super::*;
-use crate::domain::campaign::{Approval, StageDay, WorkingTime};
+use crate::domain::campaign::WorkingTime;
 use crate::domain::class::Class;
-use crate::domain::connection::{Facts, Responsible, Standing};
-use crate::domain::grant::GrantId;
-use crate::domain::ids::{ConnectionId, TenantId};
-use crate::domain::row::Person;
+use crate::domain::example::{at, connection, person, removal, stage};
 use crate::domain::scopes::catalogue;
 
 const IN_INVITATION: &str = "2027-01-20T01:00:00Z";
 const IN_WINDOW: &str = "2027-08-25T01:00:00Z";
-
-fn at(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap()
-}
-
-fn stage(name: &str, days_before: u32, channels: &[Channel], is_final: bool) -> Stage {
-    Stage {
-        name: name.into(),
-        day: StageDay::Before(days_before),
-        channels: channels.to_vec(),
-        template: name.into(),
-        is_final,
-    }
-}
 
 struct World {
     campaign: Campaign,
@@ -85,24 +67,7 @@ impl Default for World {
                 ],
             },
             prompts: PromptPolicy { max_per_address_per_day: 1, ..PromptPolicy::default() },
-            removal: RemovalPolicy {
-                enabled: true,
-                opens_days_before: Some(30),
-                classes: vec![Class::BroadOnly],
-                min_prompts: Some(2),
-                min_notice_days: Some(21),
-                approval: Approval::One,
-                approvers: vec!["alice".into()],
-                plan_valid_days: 7,
-                per_person: PerPerson::One,
-                wait_days: 7,
-                max_inventory_age_minutes: 15,
-                max_per_run: None,
-                max_per_day: None,
-                max_percent: None,
-                ramp: Vec::new(),
-                covered: false,
-            },
+            removal: removal(),
             exemptions: Exemptions::default(),
             suppressed: BTreeSet::new(),
         }
@@ -154,49 +119,6 @@ struct Outcome {
     removals: Vec<ConnectionKey>,
     prompt_codes: Vec<Code>,
     removal_codes: Vec<Code>,
-}
-
-fn connection(number: u128) -> Connection {
-    let id = Uuid::from_u128(number);
-    Connection {
-        key: ConnectionKey(id),
-        facts: Facts {
-            id: Some(ConnectionId(id)),
-            grant: GrantId(Uuid::from_u128(99)),
-            tenant: TenantId(Uuid::from_u128(number + 1000)),
-            tenant_name: None,
-            tenant_type: Some("ORGANISATION".into()),
-            account: Some("ACME-7".into()),
-            auth_event: None,
-            flow: None,
-            connected_at: None,
-            updated_at: None,
-            last_used_at: None,
-            required: None,
-            evidence: Vec::new(),
-            doubt: None,
-        },
-        presence: Presence::Present,
-        standing: Standing {
-            class: Class::BroadOnly,
-            readiness: Readiness::Awaiting,
-            some_evidence_ready: false,
-            token_behind: false,
-            manual: false,
-            reachable: true,
-        },
-        covered: false,
-        first_seen_at: at("2026-11-21T00:00:00Z"),
-        absent_since: None,
-        people: vec![person("jo@books.example")],
-    }
-}
-
-fn person(email: &str) -> Responsible {
-    Responsible {
-        fingerprint: None,
-        person: Person { email: email.parse().ok(), ..Person::default() },
-    }
 }
 
 /// Told enough for a removal in the window.

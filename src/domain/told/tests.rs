@@ -4,30 +4,9 @@ use chrono::NaiveTime;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::campaign::{StageDay, WorkingTime};
-use crate::domain::class::Class;
-use crate::domain::connection::{Facts, Presence, Standing};
-use crate::domain::grant::{GrantId, Readiness};
-use crate::domain::ids::TenantId;
-use crate::domain::scopes::{ScopeSet, catalogue};
-
-fn at(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap()
-}
-
-fn scopes(names: &[&str]) -> ScopeSet {
-    names.iter().map(|name| catalogue().find(name).unwrap()).collect()
-}
-
-fn stage(name: &str, is_final: bool) -> Stage {
-    Stage {
-        name: name.into(),
-        day: StageDay::Before(60),
-        channels: vec![Channel::Email],
-        template: name.into(),
-        is_final,
-    }
-}
+use crate::domain::campaign::WorkingTime;
+use crate::domain::example::{self, at, scopes, stage};
+use crate::domain::grant::GrantId;
 
 fn campaign() -> Campaign {
     Campaign {
@@ -40,43 +19,17 @@ fn campaign() -> Campaign {
             until: NaiveTime::MIN,
             holidays: Default::default(),
         },
-        stages: vec![stage("invitation", false), stage("final-notice", true)],
+        stages: vec![
+            stage("invitation", 60, &[Channel::Email], false),
+            stage("final-notice", 60, &[Channel::Email], true),
+        ],
     }
 }
 
 fn connection() -> Connection {
-    Connection {
-        key: ConnectionKey(Uuid::from_u128(1)),
-        facts: Facts {
-            id: None,
-            grant: GrantId(Uuid::from_u128(9)),
-            tenant: TenantId(Uuid::from_u128(2)),
-            tenant_name: None,
-            tenant_type: None,
-            account: None,
-            auth_event: None,
-            flow: None,
-            connected_at: Some(at("2025-01-01T00:00:00Z")),
-            updated_at: None,
-            last_used_at: None,
-            required: None,
-            evidence: Vec::new(),
-            doubt: None,
-        },
-        presence: Presence::Present,
-        standing: Standing {
-            class: Class::BroadOnly,
-            readiness: Readiness::Awaiting,
-            some_evidence_ready: false,
-            token_behind: false,
-            manual: false,
-            reachable: true,
-        },
-        covered: false,
-        first_seen_at: at("2026-01-01T00:00:00Z"),
-        absent_since: None,
-        people: Vec::new(),
-    }
+    let mut connection = example::connection(1);
+    connection.facts.connected_at = Some(at("2025-01-01T00:00:00Z"));
+    connection
 }
 
 fn party(address: &str) -> Party {
@@ -190,7 +143,7 @@ fn a_notice_is_void_for_a_connection_made_later_a_scope_required_since_and_anoth
 
 #[test]
 fn a_prompt_that_went_is_done_and_one_that_is_unknown_is_never_open_again() {
-    let invitation = stage("invitation", false);
+    let invitation = stage("invitation", 60, &[Channel::Email], false);
     let way = |state, bounced| {
         way(&past(1, [Mark { bounced, ..mark("invitation", 1, state) }]), &invitation, JULY)
     };
@@ -206,7 +159,7 @@ fn a_prompt_that_went_is_done_and_one_that_is_unknown_is_never_open_again() {
 
 #[test]
 fn a_queued_prompt_waits_for_its_time_to_the_microsecond() {
-    let invitation = stage("invitation", false);
+    let invitation = stage("invitation", 60, &[Channel::Email], false);
     let past = past(1, [mark("invitation", 1, PromptState::Queued)]);
     let before = way(&past, &invitation, "2027-06-30T23:59:59.999999Z");
     assert_eq!(before, Way::Later(at(JULY)));
@@ -218,8 +171,8 @@ fn a_new_deadline_repeats_no_stage_but_the_final_notice() {
     let went =
         [mark("invitation", 1, PromptState::Sent), mark("final-notice", 1, PromptState::Sent)];
     let past = past(2, went);
-    assert_eq!(way(&past, &stage("invitation", false), JULY), Way::Done);
-    assert_eq!(way(&past, &stage("final-notice", true), JULY), Way::Open);
+    assert_eq!(way(&past, &stage("invitation", 60, &[Channel::Email], false), JULY), Way::Done);
+    assert_eq!(way(&past, &stage("final-notice", 60, &[Channel::Email], true), JULY), Way::Open);
 }
 
 #[test]
@@ -247,7 +200,10 @@ fn what_the_host_sent_is_not_sent_to_the_same_mailbox_again() {
         bounced,
         ..mark(stage, edition, PromptState::Sent)
     };
-    let (invitation, last) = (stage("invitation", false), stage("final-notice", true));
+    let (invitation, last) = (
+        stage("invitation", 60, &[Channel::Email], false),
+        stage("final-notice", 60, &[Channel::Email], true),
+    );
     let sent = past(2, [host("invitation", 1, false), host("final-notice", 2, false)]);
     assert_eq!(way(&sent, &invitation, JULY), Way::Done);
     assert_eq!(way(&sent, &last, JULY), Way::Done);
@@ -264,12 +220,15 @@ fn what_the_host_sent_is_not_sent_to_the_same_mailbox_again() {
 fn what_another_worker_is_sending_under_another_deadline_is_not_sent_beside_it() {
     let (before, after) = ("2027-06-30T23:59:30Z", "2027-07-01T00:00:30Z");
     for state in [PromptState::Leased, PromptState::Sending] {
-        for stage in [stage("invitation", false), stage("final-notice", true)] {
+        for stage in [
+            stage("invitation", 60, &[Channel::Email], false),
+            stage("final-notice", 60, &[Channel::Email], true),
+        ] {
             let known = past(2, [mark(&stage.name, 1, state)]);
             assert_eq!(way(&known, &stage, before), Way::InFlight, "{state:?} {}", stage.name);
         }
     }
-    let invitation = stage("invitation", false);
+    let invitation = stage("invitation", 60, &[Channel::Email], false);
     let lost = past(2, [mark("invitation", 1, PromptState::Sending)]);
     assert_eq!(way(&lost, &invitation, after), Way::Done, "it may have arrived");
     let left = past(2, [mark("invitation", 1, PromptState::Leased)]);
@@ -287,7 +246,8 @@ fn each_change_of_the_deadline_is_corrected() {
 #[test]
 fn a_webhook_that_a_lost_worker_may_have_delivered_is_open_and_a_mail_is_not() {
     let hook = Channel::Webhook("product".into());
-    let (invitation, recipient) = (stage("invitation", false), party("jo@a.example").recipient);
+    let (invitation, recipient) =
+        (stage("invitation", 60, &[Channel::Email], false), party("jo@a.example").recipient);
     let after = at("2027-07-01T00:00:30Z");
     for (channel, expected) in [(Channel::Email, Way::Unknown), (hook, Way::Open)] {
         let mark =
