@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench send                                 10,000 digests, both databases
-//! cargo bench --bench send -- 2000 --store sqlite          fewer, one
+//! cargo bench --bench send -- 2000 --store sqlite --way webhook    fewer, one
 //! ```
 //!
 //! The sinks run in this process and take 20 ms for each answer; eight prompts are in flight.
@@ -40,8 +40,8 @@ fn main() -> ExitCode {
     worker::web::install();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
-        let (digests, kinds) = wanted(&arguments)?;
-        runtime.block_on(bench(digests, &kinds))
+        let wanted = wanted(&arguments)?;
+        runtime.block_on(bench(&wanted))
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,8 +52,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn wanted(arguments: &[OsString]) -> Result<(usize, Vec<Kind>)> {
-    let (mut digests, mut kinds) = (DIGESTS, Vec::new());
+/// What is measured.
+struct Wanted {
+    digests: usize,
+    kinds: Vec<Kind>,
+    ways: Vec<Way>,
+}
+
+fn wanted(arguments: &[OsString]) -> Result<Wanted> {
+    let (mut digests, mut kinds, mut ways) = (DIGESTS, Vec::new(), Vec::new());
     let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
     while let Some(argument) = arguments.next() {
         match argument {
@@ -63,22 +70,31 @@ fn wanted(arguments: &[OsString]) -> Result<(usize, Vec<Kind>)> {
                 Some("postgres") => kinds.push(Kind::Postgres),
                 _ => bail!("--store sqlite or --store postgres"),
             },
+            "--way" => match arguments.next() {
+                Some("webhook") => ways.push(Way::Webhook),
+                Some("mail") => ways.push(Way::Mail),
+                _ => bail!("--way webhook or --way mail"),
+            },
             size => digests = size.parse().with_context(|| format!("{size:?} is no number"))?,
         }
     }
     if kinds.is_empty() {
         kinds = vec![Kind::Sqlite, Kind::Postgres];
     }
-    Ok((digests, kinds))
+    if ways.is_empty() {
+        ways = vec![Way::Webhook, Way::Mail];
+    }
+    Ok(Wanted { digests, kinds, ways })
 }
 
-async fn bench(digests: usize, kinds: &[Kind]) -> Result<()> {
+async fn bench(wanted: &Wanted) -> Result<()> {
+    let Wanted { digests, kinds, ways } = wanted;
     let mut out = io::stdout().lock();
     writeln!(out, "| way | database | digests | worker | bare sender | share | peak memory |")?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
-    for way in [Way::Webhook, Way::Mail] {
+    for &way in ways {
         for &kind in kinds {
-            for digests in [digests / 5, digests] {
+            for digests in [digests / 5, *digests] {
                 let sinks = Sinks::start()?;
                 let campaign = Campaign::prepare(kind, way, digests, &sinks).await?;
                 let run = campaign.send().await?;

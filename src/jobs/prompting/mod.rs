@@ -43,7 +43,7 @@ use outbox::{Item, LEASE, Outbox, Ready, lock};
 use verdict::unmade;
 
 /// Prompts leased at a time: some seconds' worth, so that a lease outlasts them.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 /// How long the reconnect address is taken to go on answering.
 const PROBE: TimeDelta = TimeDelta::seconds(60);
 
