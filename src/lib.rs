@@ -27,7 +27,8 @@
 //!
 //! ```text
 //! inventory ─ gather ─ unite ─ settle ─▶ store ─ decide ─ cap ─▶ plan ─▶ report
-//!              rows    connections  grants           grants   all
+//!              rows    connections  grants           grants   all   │
+//!                                            lease ─ compose ─ send ◀┘
 //! ```
 //!
 //! 1. [`cli`] reads the configuration ([`config::Config`]) and opens a
@@ -41,8 +42,12 @@
 //!    ([`store::writer`]), unless the [guard](jobs::scan::guard) objects.
 //! 4. [`jobs::planning`] walks over the grants that are not ready, decides about each by
 //!    itself ([`domain::decide`]), then lets the caps go over all candidates, most urgent
-//!    first ([`domain::budget`]). Sending and removing are not built yet.
-//! 5. [`report::plan`] is the result, [`report::progress`] the counts.
+//!    first ([`domain::budget`]).
+//! 5. [`jobs::prompting`] leases what was planned ([`store::prompts`]), composes it from the
+//!    facts as they are then ([`domain::composing`]), and hands it over ([`delivery`]): one half
+//!    fills the outbox, the other empties it. Nothing goes before it is written down as
+//!    `sending`. Removing is not built yet.
+//! 6. [`report::plan`] is the result, [`report::progress`] the counts.
 //!
 //! Whatever may be long goes through [`jobs::sorter`] or temporary files, so that memory does
 //! not grow with the number of connections.
@@ -54,6 +59,8 @@
 //! | what does this scope text mean? | [`domain::scopes`], and its `catalogue.toml` |
 //! | which class, ready or not, and on what evidence? | [`domain::grant`], [`domain::evidence`], [`domain::class`] |
 //! | why is this person not prompted? | [`domain::decide`], [`domain::reason`] |
+//! | who was told what, and does it still count? | [`domain::told`], and `docs/prompts.md` |
+//! | why does nobody get two? | [`store::prompts`], and `docs/prompts.md` |
 //! | who is due now? | [`jobs::due`] |
 //! | when does a stage open, and who is at work? | [`domain::calendar`] |
 //! | what does a message say, and what is it made from? | [`domain::digest`], [`delivery::render`], `src/delivery/templates/` |

@@ -107,7 +107,8 @@ async fn killed_at_random(count: usize, rounds: usize, seed: u64) {
     let whole = started.elapsed();
     sending.forget_prompts().await;
     let mut random = StdRng::seed_from_u64(seed);
-    let mut unknown = 0;
+    // How many kills hit in the middle of sending depends on the machine; those that surely
+    // do are in prompting_crash.
     for round in 0..rounds {
         let threads: Vec<_> = (0..count)
             .map(|_| {
@@ -130,10 +131,8 @@ async fn killed_at_random(count: usize, rounds: usize, seed: u64) {
         assert_eq!(of("sent") + of("unknown"), people, "round {round}: {states:?} {last}");
         let arrived = sending.recipients().len();
         assert!((of("sent")..=people).contains(&arrived), "round {round}: {states:?}");
-        unknown += of("unknown");
         sending.forget_prompts().await;
     }
-    assert!(unknown > 0, "some were killed in the middle of sending");
 }
 
 #[tokio::test]
