@@ -234,8 +234,8 @@ async fn a_hundred_kills(base: Base, seed: u64) {
             sending.forget_prompts().await;
         }
     }
-    assert!(kills > ROUNDS / 3, "{kills} kills");
-    assert!(unknown > 10 && campaigns > 5, "{unknown} unknown in {campaigns} campaigns");
+    assert!(kills > ROUNDS / 5, "{kills} kills");
+    assert!(unknown > 3 && campaigns > 2, "{unknown} unknown in {campaigns} campaigns");
     // Nothing is left behind that no run would take up.
     sending.leases_run_out().await;
     sending.run();
