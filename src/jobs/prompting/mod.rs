@@ -39,11 +39,15 @@ pub use parcel::Parcel;
 pub use verdict::Totals;
 pub use ways::{NoWay, Way, Ways};
 
-use outbox::{Item, LEASE, Outbox, Ready, lock};
+use outbox::{Item, LEASE, Outbox, Ready};
 use verdict::unmade;
+use ways::lock;
 
 /// Prompts leased at a time: some seconds' worth, so that a lease outlasts them.
 const BATCH: usize = 128;
+/// How long a composed prompt may wait for its turn, where several workers share a rate or the
+/// database is away. Later than that it is left to the next run.
+const GOOD: TimeDelta = TimeDelta::minutes(5);
 /// How long the reconnect address is taken to go on answering.
 const PROBE: TimeDelta = TimeDelta::seconds(60);
 
@@ -182,8 +186,9 @@ impl Feed<'_, '_> {
                 return Ok(Some(Stop::Stale));
             }
             let closed = lock(self.closed).clone();
-            let mut batch: Vec<Work> = Vec::with_capacity(BATCH);
-            while batch.len() < BATCH
+            let most = self.prompting.ways.batch(BATCH);
+            let mut batch: Vec<Work> = Vec::with_capacity(most);
+            while batch.len() < most
                 && let Some(work) = works.next().transpose()?
             {
                 if !closed.contains(&work.channel) {
@@ -327,7 +332,8 @@ impl Feed<'_, '_> {
             Made::Message(composed) => {
                 let Composed { digest, parcel } = *composed;
                 let start = self.prompting.start(&leased, &digest, &parcel);
-                Item::Ready(Box::new(Ready { leased, start, parcel: parcel.into() }))
+                let good_until = now + GOOD;
+                Item::Ready(Box::new(Ready { leased, start, parcel: parcel.into(), good_until }))
             }
             Made::Nothing => Item::Ended(verdict::released(&leased, None, now)),
             Made::Failed(error) => {

@@ -3,7 +3,7 @@
 //! of what goes next, never of more.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
@@ -22,7 +22,7 @@ use crate::store::{self, Store};
 use super::BATCH;
 use super::parcel::Parcel;
 use super::verdict::{Breaker, Heard, Totals, Verdict, judge, released};
-use super::ways::{Way, Ways};
+use super::ways::{Way, Ways, lock};
 
 /// How long a prompt stays in a worker's hands without a sign of life: another takes over
 /// what is leased then, and calls unknown what was being sent.
@@ -37,6 +37,8 @@ pub(super) struct Ready {
     pub leased: Leased,
     pub start: Start,
     pub parcel: Arc<Parcel>,
+    /// What it says was so until then at least; afterwards it is decided about anew.
+    pub good_until: DateTime<Utc>,
 }
 
 /// What the outbox is given.
@@ -135,6 +137,8 @@ impl<'a> Outbox<'a> {
                 // The other half ends by itself; what it had leased by then comes back too.
                 self.give_back(|_| true);
             }
+            let now = self.clock.now();
+            self.give_back(|ready| ready.good_until <= now);
             if self.advance(&mut tasks).await? {
                 continue;
             }
@@ -148,7 +152,7 @@ impl<'a> Outbox<'a> {
             }
             let rest = alive + SIGN_OF_LIFE - now;
             let wait = self.wait_until.map_or(rest, |until| (until - now).min(rest));
-            let has_room = self.ready.len() < BATCH;
+            let has_room = self.ready.len() < self.ways.batch(BATCH);
             if has_room && !is_awaited && !is_over {
                 self.room.add_permits(1);
                 is_awaited = true;
@@ -195,10 +199,10 @@ impl<'a> Outbox<'a> {
     }
 
     /// Puts what has not gone back where it came from.
-    fn give_back(&mut self, which: impl Fn(&Leased) -> bool) {
+    fn give_back(&mut self, which: impl Fn(&Ready) -> bool) {
         let now = self.clock.now();
         let (back, stay): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.ready).into_iter().partition(|ready| which(&ready.leased));
+            std::mem::take(&mut self.ready).into_iter().partition(&which);
         self.ready = stay;
         self.ended.extend(back.iter().map(|ready| released(&ready.leased, None, now)));
     }
@@ -380,7 +384,7 @@ impl<'a> Outbox<'a> {
                     remedy = "mend it; what was not sent goes out with a later run",
                     "the channel is left alone for the rest of this run"
                 );
-                self.give_back(|leased| leased.channel == channel);
+                self.give_back(|ready| ready.leased.channel == channel);
             }
         } else {
             self.down.remove(&channel);
@@ -391,9 +395,4 @@ impl<'a> Outbox<'a> {
         let ids = self.flying.keys().copied().chain(self.ready.iter().map(|r| r.leased.prompt));
         self.store.extend_leases(&ids.collect::<Vec<_>>(), self.owner, now, now + LEASE).await
     }
-}
-
-/// A panic elsewhere leaves nothing half done in a set.
-pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

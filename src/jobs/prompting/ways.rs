@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
@@ -25,6 +25,9 @@ use super::parcel::{Content, Parcel};
 
 /// Webhook deliveries at a time: enough to hide the receiver's latency, few enough for any.
 const WEBHOOKS_IN_FLIGHT: usize = 8;
+
+/// For how long prompts are taken in hand.
+const IN_HAND: TimeDelta = TimeDelta::seconds(30);
 
 /// Why a channel cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +119,19 @@ impl Ways {
 
     pub fn all(&self) -> impl Iterator<Item = &Arc<Way>> {
         self.ways.values()
+    }
+
+    /// How many prompts to take in hand at a time: what goes out within [`IN_HAND`], so that
+    /// what is sent was looked at a moment before, however slow the rate.
+    #[must_use]
+    pub fn batch(&self, most: usize) -> usize {
+        let fits = |spacing: TimeDelta| {
+            let spacing = spacing.num_microseconds().unwrap_or(i64::MAX).max(1);
+            let count = IN_HAND.num_microseconds().unwrap_or(i64::MAX) / spacing;
+            usize::try_from(count).unwrap_or(most)
+        };
+        let spacings = self.ways.values().filter_map(|way| way.spacing);
+        spacings.map(fits).min().map_or(most, |count| count.clamp(1, most))
     }
 
     #[must_use]
@@ -220,7 +236,7 @@ impl Way {
     pub async fn deliver(&self, parcel: &Parcel, now: DateTime<Utc>) -> Outcome {
         match (&self.carrier, &parcel.content) {
             (Carrier::Smtp { smtp, from, sessions }, Content::Mail { message, bytes }) => {
-                let pool = || sessions.lock().unwrap_or_else(PoisonError::into_inner);
+                let pool = || lock(sessions);
                 let mut session = pool().pop();
                 let outcome = smtp.send(&mut session, from, &message.to.address, bytes).await;
                 pool().extend(session);
@@ -242,11 +258,15 @@ impl Way {
     /// Ends the sessions in good order.
     pub async fn close(&self) {
         if let Carrier::Smtp { sessions, .. } = &self.carrier {
-            let open =
-                std::mem::take(&mut *sessions.lock().unwrap_or_else(PoisonError::into_inner));
+            let open = std::mem::take(&mut *lock(sessions));
             for session in open {
                 session.close().await;
             }
         }
     }
+}
+
+/// A panic elsewhere leaves nothing half done in what these hold.
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
