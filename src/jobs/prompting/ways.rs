@@ -121,7 +121,7 @@ impl Ways {
         self.ways.values()
     }
 
-    /// How many prompts to take in hand at a time: what goes out within [`IN_HAND`], so that
+    /// How many prompts to take in hand at a time: what goes out within `IN_HAND`, so that
     /// what is sent was looked at a moment before, however slow the rate.
     #[must_use]
     pub fn batch(&self, most: usize) -> usize {
