@@ -40,6 +40,8 @@ pub(super) enum Command {
     /// End an exemption
     Remove {
         id: String,
+        #[arg(long, value_name = "NAME", default_value = "operator")]
+        by: String,
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
@@ -126,9 +128,9 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
                 }
             }
         }
-        Command::Remove { id, format } => {
+        Command::Remove { id, by, format } => {
             let id = exemption_id(&id);
-            if !store.remove_exemption(&id).await? {
+            if !store.remove_exemption(&id, &by, context.now()).await? {
                 return Err(Trouble::Usage(
                     "there is no such exemption".to_owned(),
                     "`worker exempt list` shows all".to_owned(),

@@ -177,6 +177,8 @@ async fn explain(
         let mut history =
             vec![Happened::change(connection.first_seen_at, "first_seen", None, None)];
         history.extend(changes.remove(&connection.key.0).unwrap_or_default());
+        let about = names_of(&connection);
+        history.extend(store.audit_about(about).await?.iter().map(Happened::entry));
         history.sort_by_key(|happened| happened.at);
         explained.push(Explained {
             connection_id: connection.facts.id.map(|id| id.to_string()),
@@ -209,6 +211,18 @@ async fn explain(
         });
     }
     Ok(explained)
+}
+
+/// What an entry of the record may call a connection.
+fn names_of(connection: &Connection) -> Vec<String> {
+    let facts = &connection.facts;
+    let mut names =
+        vec![connection.key.to_string(), facts.tenant.to_string(), facts.grant.to_string()];
+    names.extend(facts.id.map(|id| id.to_string()));
+    names.extend(facts.account.clone());
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn names(scopes: ScopeSet) -> Vec<&'static str> {
@@ -268,9 +282,10 @@ fn text(one: &Explained, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
             (Some(before), Some(after)) => format!("{}: {before} → {after}", happened.what),
             _ => happened.what.clone(),
         };
-        let what = match &happened.prompt {
-            Some(prompt) => format!("{what} {}", prompt.text(zone)),
-            None => what,
+        let what = match (&happened.prompt, &happened.recorded) {
+            (Some(prompt), _) => format!("{what} {}", prompt.text(zone)),
+            (None, Some(recorded)) => format!("{what} {}", recorded.text()),
+            (None, None) => what,
         };
         let title = if number == 0 { "history" } else { "" };
         writeln!(out, "  {title:<15} {} {what}", when(Some(happened.at), zone))?;

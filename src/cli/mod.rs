@@ -1,6 +1,7 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod audit;
 mod confirm;
 mod context;
 mod due;
@@ -82,6 +83,9 @@ enum Command {
     /// Xero's scopes: the catalogue, and what a text means
     #[command(subcommand)]
     Scopes(scopes::Command),
+    /// What was done and decided, and whether that record is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Let the one scan through that the guard stopped
     AcceptScan(accept_scan::Arguments),
     /// Bring the database's schema up to date
@@ -130,6 +134,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Settle(arguments) => settle::run(&context, arguments).await,
             Command::Outcomes(command) => outcomes::run(&context, command).await,
             Command::Scopes(command) => scopes::run(&context, command),
+            Command::Audit(command) => audit::run(&context, command).await,
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,
         };

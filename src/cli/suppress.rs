@@ -31,6 +31,8 @@ pub(super) enum Command {
     /// Write to this address again
     Remove {
         address: String,
+        #[arg(long, value_name = "NAME", default_value = "operator")]
+        by: String,
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
@@ -78,9 +80,9 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
                 }
             }
         }
-        Command::Remove { address, format } => {
+        Command::Remove { address, by, format } => {
             let address = key(&address)?;
-            if !store.unsuppress(&address).await? {
+            if !store.unsuppress(&address, &by, context.now()).await? {
                 return Err(Trouble::Usage(
                     "this address is not suppressed".to_owned(),
                     "`worker suppress list` shows all that are".to_owned(),

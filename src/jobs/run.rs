@@ -98,6 +98,9 @@ impl Setting<'_> {
         }
         self.watcher.done();
         let progress = &mut finished.progress;
+        // As far as it can be read: what else went wrong has been said.
+        let head = workplace.audit_head().await.ok().flatten();
+        progress.audit_head = head.map(|head| head.hash.to_string());
         progress.removals_planned = Some(finished.plan.removals.len());
         let held_back = finished.plan.held_back.len();
         progress.held_back = progress.held_back.map(|late| late + held_back);

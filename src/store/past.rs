@@ -6,12 +6,14 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind};
 use crate::domain::connection::Connection;
 use crate::domain::grant::ConnectionKey;
 use crate::domain::recipient::responsible;
 use crate::domain::scopes::ScopeText;
 use crate::domain::told::{Mark, Past, PromptState, Telling};
 
+use super::audit::append;
 use super::dialect::{Ids, Words, with_ids, with_words};
 use super::{Error, Store, with_db, with_tx};
 
@@ -60,9 +62,14 @@ impl Store {
             None => 1,
         };
         let mut tx = self.begin().await?;
-        with_tx!(&mut tx, db => {
-            sqlx::query(ADD).bind(number).bind(deadline).bind(now).execute(db).await.map(|_| ())
+        let added = with_tx!(&mut tx, db => {
+            let added = sqlx::query(ADD).bind(number).bind(deadline).bind(now).execute(db).await;
+            added.map(|done| done.rows_affected())
         })?;
+        if added > 0 {
+            let act = Act::new(Kind::EditionBegun, now).about(number);
+            append(&mut tx, &[act.with("deadline", deadline.to_rfc3339())]).await?;
+        }
         tx.commit().await?;
         Ok(number)
     }

@@ -14,7 +14,7 @@ pub struct Keys {
     pub pseudonym: [u8; 32],
 }
 
-const CLIENT_ID: &str = "client_id";
+pub(super) const CLIENT_ID: &str = "client_id";
 const FINGERPRINT_KEY: &str = "fingerprint_key";
 pub(super) const PSEUDONYM_KEY: &str = "pseudonym_key";
 

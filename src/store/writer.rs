@@ -12,6 +12,7 @@ use crate::domain::grant::{ConnectionKey, GrantId, Unsettled};
 use crate::domain::ids::TenantId;
 use crate::domain::tally::Tally;
 
+use super::audit::append;
 use super::bulk::{self, Amount, Cell, Statement};
 use super::dialect::{Dialect, Ids};
 use super::pipe::Pipe;
@@ -341,7 +342,9 @@ impl ScanWriter {
         let mut statements = Vec::new();
         bulk::fill(self.dialect, &BAD_ROWS, Amount::All, &mut cells, &mut statements)?;
         self.run(statements).await?;
-        scan.insert(self.tx().await?).await?;
+        let tx = self.tx().await?;
+        scan.insert(tx).await?;
+        append(tx, &[scan.act()]).await?;
         match self.hand {
             Hand::Here(tx) => tx.commit().await,
             Hand::Away(_) | Hand::Lost => Err(Error::Database(sqlx::Error::WorkerCrashed)),
