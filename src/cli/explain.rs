@@ -13,11 +13,13 @@ use crate::domain::decide::Rules;
 use crate::domain::digest::named_prompt;
 use crate::domain::grant::{ConnectionKey, GrantId, Readiness, Unsettled};
 use crate::domain::next::{Next, NextAction};
+use crate::domain::pseudonym::pseudonym;
 use crate::domain::recipient::responsible;
 use crate::domain::scopes::{Scope, ScopeSet};
 use crate::jobs::bearings::Bearings;
 use crate::jobs::exit::Exit;
 use crate::report::pseudonym::Naming;
+use crate::store::settings::Keys;
 use crate::store::{ScopeSets, Store};
 
 use super::context::{Context, Trouble, shows_addresses};
@@ -68,6 +70,7 @@ struct Read {
 /// Connections by whatever somebody has at hand.
 pub(super) async fn lookup(
     store: &Store,
+    keys: &Keys,
     id: &str,
     sets: &ScopeSets,
 ) -> Result<Vec<Connection>, Trouble> {
@@ -81,6 +84,10 @@ pub(super) async fn lookup(
     let found = store.find_by_address(&id, sets).await?;
     if !found.is_empty() {
         return Ok(found);
+    }
+    let forgotten = store.find_by_address(&pseudonym(&keys.pseudonym, &id), sets).await?;
+    if !forgotten.is_empty() {
+        return Ok(forgotten);
     }
     if let Some(digits) = named_prompt(&id) {
         let prompts = store.prompts_beginning(&digits).await?;
@@ -99,7 +106,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let config = &configured.config;
     let (store, keys) = context.existing(config).await?;
     let sets = store.scope_sets().await?;
-    let found = lookup(&store, &arguments.id, &sets).await?;
+    let found = lookup(&store, &keys, &arguments.id, &sets).await?;
     let bearings = Bearings::take(&store, context.now()).await?;
     let rules = bearings.rules(config);
     let naming = match shows_addresses(arguments.show_addresses) {

@@ -5,6 +5,7 @@ mod aside;
 pub mod bearings;
 pub mod confirming;
 pub mod due;
+pub mod erasing;
 pub mod exit;
 mod failure;
 pub mod messages;

@@ -20,6 +20,7 @@ use crate::store;
 use crate::telemetry;
 
 use super::bearings::Bearings;
+use super::erasing;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::planning::{Planned, Planning};
@@ -159,6 +160,7 @@ impl Setting<'_> {
         let store = &workplace.store;
         if !self.dry_run {
             store.start_run(run_id, &job.name, self.clock.now()).await?;
+            erasing::remind(self.config, self.clock.now());
         }
         store.edition(self.config.campaign.deadline, self.clock.now()).await?;
         let begun_at = self.clock.now();

@@ -60,6 +60,7 @@ impl Workplace {
             Migrate::Manual => database.open_existing().await?,
         };
         let keys = store.bind(&config.app.client_id, fresh).await?;
+        store.require_open().await?;
         if let Some(home) = database.home().await? {
             store.bind_home(&home).await?;
         }
@@ -74,6 +75,7 @@ impl Workplace {
         let database = database(config)?;
         let copy = PrivateCopy::of(&database).await?;
         let store = copy.store.clone();
+        store.require_open().await?;
         let audit_head = store.audit_head().await?;
         let keys = store.bind(&config.app.client_id, fresh).await?;
         Ok(Self { store, keys, database, copy: Some(Copy { database: copy, audit_head }) })

@@ -118,16 +118,20 @@ impl Store {
             .map(|party| party.recipient.key())
             .collect();
         let mut past = Past::new(edition);
-        for row in self.tellings(connections).await? {
-            past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
-        }
-        for row in self.marks(recipients.into_iter().collect()).await? {
+        let aliases = self.aliases(&recipients).await?;
+        let names = aliases.with(recipients);
+        for mut row in self.marks(names).await? {
+            aliases.resolve(&mut row.recipient);
             let is_own = owner.is_some() && row.lease_owner == owner;
             let mut mark = row.into_mark()?;
             if is_own && mark.state == PromptState::Leased {
                 mark.until = DateTime::<Utc>::MIN_UTC;
             }
             past.add_mark(mark);
+        }
+        for mut row in self.tellings(connections).await? {
+            aliases.resolve(&mut row.recipient);
+            past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
         }
         Ok(past)
     }

@@ -22,7 +22,7 @@ use super::tables::{
     BAD_ROWS, CHANGES, CONNECTIONS, GRANTS, PEOPLE, SCOPE_SETS, connection_cells, grant_cells,
     person_cells,
 };
-use super::{Error, ScopeSets, Store, Tx, tally, with_tx};
+use super::{Error, ScopeSets, Store, Tx, forgotten, tally, with_tx};
 
 /// A grant as a scan leaves it.
 #[derive(Clone, Debug)]
@@ -157,6 +157,15 @@ impl ScanWriter {
             statement.run(tx).await?;
         }
         Ok(())
+    }
+
+    /// How many people were erased by now.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn count_forgotten(&mut self) -> Result<usize, Error> {
+        let tx = self.tx().await?;
+        forgotten::count(tx).await
     }
 
     /// Tells that nothing is stored yet and about `rows` rows follow, none of them twice.

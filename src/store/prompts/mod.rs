@@ -23,6 +23,7 @@ pub use advance::{Advanced, Ended, Shown, Start};
 pub use lease::{Lease, Leased, Leasing, Wanted};
 pub use story::PromptStory;
 
+pub(super) use lease::lock;
 pub(super) use record::{RECORDED, Recorded};
 
 /// What counts against the caps on one of the campaign's days.
