@@ -29,10 +29,22 @@ struct Record<'a> {
     hash: &'a str,
 }
 
+const COLUMNS_OF_RECORD: [(&str, bulk::Kind); 9] = [
+    ("number", bulk::Kind::Int),
+    ("at", bulk::Kind::Time),
+    ("run", bulk::Kind::Uuid),
+    ("kind", bulk::Kind::Text),
+    ("subject", bulk::Kind::Text),
+    ("person", bulk::Kind::Text),
+    ("by", bulk::Kind::Text),
+    ("detail", bulk::Kind::Text),
+    ("hash", bulk::Kind::Text),
+];
+
 /// Adds entries, in their order. The end of the record is locked until the transaction ends,
 /// so this comes last before the commit: then nobody who holds it waits for anything else.
 pub(super) async fn append(tx: &mut Tx, acts: &[Act]) -> Result<(), Error> {
-    const END: &str = "UPDATE audit_head SET number = $2, hash = $3 WHERE name = $1";
+    const END: &str = "UPDATE audit_head SET number = $2, hash = $3";
     if acts.is_empty() {
         return Ok(());
     }
@@ -44,33 +56,26 @@ pub(super) async fn append(tx: &mut Tx, acts: &[Act]) -> Result<(), Error> {
     let entries: Vec<Entry> = acts.map(|act| head.follow(act, key.as_ref())).collect();
     let records: Vec<Record<'_>> = entries.iter().map(record).collect();
     let records = serde_json::to_string(&records).unwrap_or_default();
+    let hash = head.hash.to_string();
     let add = format!(
         "INSERT INTO audit (number, at, run_id, kind, subject, person, by_name, detail, hash) \
          SELECT n.number, n.at, n.run, n.kind, n.subject, n.person, n.by, n.detail, n.hash FROM {}",
-        Dialect::of_tx(tx).records(&[
-            ("number", bulk::Kind::Int),
-            ("at", bulk::Kind::Time),
-            ("run", bulk::Kind::Uuid),
-            ("kind", bulk::Kind::Text),
-            ("subject", bulk::Kind::Text),
-            ("person", bulk::Kind::Text),
-            ("by", bulk::Kind::Text),
-            ("detail", bulk::Kind::Text),
-            ("hash", bulk::Kind::Text),
-        ])
+        Dialect::of_tx(tx).records(&COLUMNS_OF_RECORD)
     );
-    with_tx!(&mut *tx, db => {
-        sqlx::query(AssertSqlSafe(add)).bind(records).execute(db).await.map(|_| ())
-    })?;
-    with_tx!(tx, db => {
-        sqlx::query(END)
-            .bind(HEAD)
-            .bind(head.number)
-            .bind(head.hash.to_string())
-            .execute(db)
-            .await
-            .map(|_| ())
-    })?;
+    match tx {
+        Tx::Sqlite(tx) => {
+            sqlx::query(AssertSqlSafe(add)).bind(records).execute(&mut **tx).await?;
+            let end = END.replace("$2", "$1").replace("$3", "$2");
+            let end = sqlx::query(AssertSqlSafe(end)).bind(head.number).bind(hash);
+            end.execute(&mut **tx).await?;
+        }
+        // One way to the server and back in place of two, while others wait for the end.
+        Tx::Postgres(tx) => {
+            let both = AssertSqlSafe(format!("WITH added AS ({add}) {END}"));
+            let both = sqlx::query(both).bind(records).bind(head.number).bind(hash);
+            both.execute(&mut **tx).await?;
+        }
+    }
     Ok(())
 }
 

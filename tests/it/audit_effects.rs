@@ -162,6 +162,33 @@ async fn a_record_that_is_not_whole_is_a_failed_check() {
     sending.worker(&["audit", "list", "--kind", "x"]).complains(2, "no kind", "prompt_sent");
 }
 
+#[tokio::test]
+async fn the_page_tells_anybody_how_to_check_it() {
+    let page = include_str!("../../docs/audit.md");
+    let (_, rest) = page.split_once("```python\n").expect("the page has it");
+    let (script, _) = rest.split_once("```").expect("its end");
+    let sending = Sending::with(Base::Sqlite, &lines(0..9), uneven, well).await;
+    sending.prepare();
+    sending.worker(&["pause", "--reason", "a \"ü\" \\ \u{1f986}\u{7f}\tand more", "--by", "ann"]);
+    sending.worker(&["resume", "--by", "ann"]);
+    sending.ran(3);
+    sending.place.write("check.py", script);
+    let check = |database: &str| {
+        let mut command = std::process::Command::new("python3");
+        command.args(["check.py", database]).current_dir(sending.place.dir());
+        command.output().expect("python3")
+    };
+    let said = check("worker.db");
+    assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), head(&sending), "{said:?}");
+    sending
+        .execute(
+            "DROP TRIGGER audit_is_not_changed; UPDATE audit SET subject = 'x' WHERE number = 4",
+        )
+        .await;
+    let said = check("worker.db");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("entry 4 is not"), "{said:?}");
+}
+
 #[test]
 fn the_story_of_a_connection_has_what_people_decided_about_it() {
     let place = Place::new(&[]);

@@ -32,9 +32,9 @@ fn it_is_last_and_whole_whatever_the_exit_code() {
             for unknown in ["on_track", "projected_ready_percent"] {
                 assert!(progress[unknown].is_null(), "{unknown}");
             }
-            // Of the dry run it is what the real one before it left.
-            let has_record = [0, 4].contains(&code);
-            assert_eq!(progress["audit_head"].is_string(), has_record, "{said}");
+            // As far as the database can be opened; of the dry run, what the real one left.
+            let is_recorded = progress["audit_head"].is_string();
+            assert!(is_recorded || ![0, 4].contains(&code), "{said}");
             assert_eq!(progress["prompts_sent"], 0);
             let plan = said.json();
             let names: Vec<&String> = plan["progress"].as_object().unwrap().keys().collect();
