@@ -27,6 +27,7 @@ mod pipe;
 pub mod preflights;
 pub mod prompts;
 pub mod purging;
+mod rates;
 pub mod runs;
 pub mod scans;
 mod scope_sets;
