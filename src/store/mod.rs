@@ -4,6 +4,7 @@
 //! lists of ids, bulk writes, and how a write transaction begins.
 
 pub mod announcements;
+pub mod audit;
 pub mod awaiting;
 mod binary;
 mod bulk;
