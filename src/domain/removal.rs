@@ -115,6 +115,14 @@ impl Planned {
     }
 }
 
+/// A connection as Xero's own list has it: what of it a removal depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub id: ConnectionId,
+    pub created_at: Option<DateTime<Utc>>,
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
 /// A removal that there is already, as far as it bars another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastRemoval {

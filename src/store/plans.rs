@@ -6,10 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind as Acted};
 use crate::domain::confirmation::Facts;
 use crate::domain::grant::ConnectionKey;
 use crate::domain::removal::{Planned, RemovalState};
 
+use super::audit;
 use super::bulk::{Amount, Cell, Kind, Target, fill};
 use super::dialect::Dialect;
 use super::removals::planned;
@@ -120,16 +122,18 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
+        let mut made = added > 0;
         if added == 0 {
-            with_tx!(&mut tx, db => {
+            let renewed = with_tx!(&mut tx, db => {
                 sqlx::query(AGAIN)
                     .bind(&plan.id)
                     .bind(plan.made_at)
                     .bind(plan.valid_until)
                     .execute(db)
                     .await
-                    .map(|_| ())
+                    .map(|done| done.rows_affected())
             })?;
+            made = renewed > 0;
         } else {
             let mut cells: Vec<Cell> = (0..)
                 .zip(entries)
@@ -140,6 +144,13 @@ impl Store {
             for statement in statements {
                 statement.run(&mut tx).await?;
             }
+        }
+        if made {
+            let act = Act::new(Acted::PlanMade, plan.made_at).about(&plan.id);
+            let act = act
+                .with("removals", plan.removals)
+                .with("valid_until", plan.valid_until.to_rfc3339());
+            audit::append(&mut tx, &[act]).await?;
         }
         tx.commit().await?;
         let kept = self.plan(&plan.id).await?;
@@ -210,7 +221,7 @@ impl Store {
                 host = excluded.host, os_user = excluded.os_user, note = excluded.note \
             WHERE approvals.approved_at < $7";
         let mut tx = self.begin().await?;
-        with_tx!(&mut tx, db => {
+        let signed = with_tx!(&mut tx, db => {
             sqlx::query(SQL)
                 .bind(&plan.id)
                 .bind(&approval.by)
@@ -221,8 +232,17 @@ impl Store {
                 .bind(plan.made_at)
                 .execute(db)
                 .await
-                .map(|_| ())
+                .map(|done| done.rows_affected())
         })?;
+        if signed > 0 {
+            let act = Act::new(Acted::PlanApproved, approval.approved_at)
+                .about(&plan.id)
+                .by(&approval.by)
+                .with("host", approval.host.clone())
+                .with("os_user", approval.os_user.clone())
+                .with("note", approval.note.clone());
+            audit::append(&mut tx, &[act]).await?;
+        }
         tx.commit().await
     }
 

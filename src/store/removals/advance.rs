@@ -8,7 +8,9 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind as Acted};
 use crate::domain::removal::RemovalState;
+use crate::store::audit;
 use crate::store::bulk::Kind;
 use crate::store::dialect::{Dialect, time_text};
 use crate::store::prompts::{allow, pause_within};
@@ -39,6 +41,17 @@ pub struct Ended {
     pub due_at: DateTime<Utc>,
     /// A call got no answer.
     pub is_lost: bool,
+    /// What goes into the record; `None` where nothing was done.
+    pub act: Option<Acted>,
+}
+
+/// Whose hands removals are in.
+#[derive(Clone, Copy, Debug)]
+pub struct Hands {
+    pub owner: Uuid,
+    pub run: Uuid,
+    /// How long without a sign of life.
+    pub lease: TimeDelta,
 }
 
 /// What came of [`Store::advance_removals`].
@@ -87,19 +100,19 @@ impl Store {
         &self,
         ended: &[Ended],
         starting: &[Start],
-        owner: Uuid,
-        lease: TimeDelta,
+        hands: Hands,
         clock: &(dyn Fn() -> DateTime<Utc> + Sync),
         spacing: Option<TimeDelta>,
     ) -> Result<Advanced, Error> {
         let mut tx = self.begin().await?;
         durably(&mut tx).await?;
-        self.end_removals(&mut tx, ended, clock()).await?;
+        let mut acts = self.end_removals(&mut tx, ended, hands, clock()).await?;
         let mut advanced = Advanced::default();
         if !starting.is_empty() {
             advanced.paused = pause_within(&mut tx).await?;
         }
         if starting.is_empty() || advanced.paused.is_some() {
+            audit::append(&mut tx, &acts).await?;
             tx.commit().await?;
             return Ok(advanced);
         }
@@ -112,12 +125,15 @@ impl Store {
             good.truncate(count);
             advanced.wait_until = wait_until;
         }
-        advanced.started = self.start_removals(&mut tx, &good, owner, now, now + lease).await?;
+        let started = self.start_removals(&mut tx, &good, hands, now).await?;
+        advanced.started = started.iter().map(|row| row.removal_id).collect();
+        acts.extend(started.iter().map(|row| row.act(Acted::RemovalIntended, hands.run, now)));
         advanced.lost = good
             .iter()
             .map(|start| start.removal)
             .filter(|id| !advanced.started.contains(id))
             .collect();
+        audit::append(&mut tx, &acts).await?;
         tx.commit().await?;
         Ok(advanced)
     }
@@ -141,10 +157,11 @@ impl Store {
         &self,
         tx: &mut Tx,
         ended: &[Ended],
+        hands: Hands,
         now: DateTime<Utc>,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Act>, Error> {
         if ended.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let records: Vec<EndRecord<'_>> = ended.iter().map(|ended| ended.record(now)).collect();
         // A definite answer that comes after the lease ran out still settles it, unless the
@@ -156,7 +173,7 @@ impl Store {
                 day = CASE WHEN n.counts THEN removals.day ELSE NULL END \
              FROM {} WHERE removals.removal_id = n.id AND removals.fence = n.fence \
                 AND removals.state IN ('leased', 'deleting', 'unknown') \
-             RETURNING removals.connection_key, removals.state",
+             RETURNING {CHANGED}",
             Dialect::of(self).records(&[
                 ("id", Kind::Uuid),
                 ("fence", Kind::Int),
@@ -170,29 +187,33 @@ impl Store {
             ])
         );
         let records = serde_json::to_string(&records).unwrap_or_default();
-        let changed: Vec<(Uuid, String)> = with_tx!(&mut *tx, db => {
+        let changed: Vec<Changed> = with_tx!(&mut *tx, db => {
             sqlx::query_as(AssertSqlSafe(sql)).bind(records).fetch_all(db).await
         })?;
         const ABSENT: &str = "UPDATE connections SET presence = 'removed', absent_since = $2 \
                               WHERE connection_key = $1";
-        for (key, _) in changed.iter().filter(|(_, state)| state == "removed") {
+        for row in changed.iter().filter(|row| row.state == RemovalState::Removed.as_str()) {
             with_tx!(&mut *tx, db => {
-                sqlx::query(ABSENT).bind(key).bind(now).execute(db).await.map(|_| ())
+                sqlx::query(ABSENT).bind(row.connection_key).bind(now).execute(db).await.map(|_| ())
             })?;
         }
-        Ok(())
+        let act = |row: &Changed| {
+            let ended = ended.iter().find(|ended| ended.removal == row.removal_id)?;
+            let act = row.act(ended.act?, hands.run, now).with("state", ended.state.as_str());
+            Some(act.with("outcome", ended.outcome.clone()).with("xero", ended.correlation.clone()))
+        };
+        Ok(changed.iter().filter_map(act).collect())
     }
 
     async fn start_removals(
         &self,
         tx: &mut Tx,
         starting: &[Start],
-        owner: Uuid,
+        hands: Hands,
         now: DateTime<Utc>,
-        lease_until: DateTime<Utc>,
-    ) -> Result<HashSet<Uuid>, Error> {
+    ) -> Result<Vec<Changed>, Error> {
         if starting.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(Vec::new());
         }
         let records: Vec<StartRecord> = starting.iter().map(Start::record).collect();
         let sql = format!(
@@ -201,7 +222,7 @@ impl Store {
              FROM {} WHERE removals.removal_id = n.id AND removals.fence = n.fence \
                 AND removals.state = 'leased' AND removals.lease_owner = $2 \
                 AND removals.lease_until > $3 \
-             RETURNING removals.removal_id",
+             RETURNING {CHANGED}",
             Dialect::of(self).records(&[
                 ("id", Kind::Uuid),
                 ("fence", Kind::Int),
@@ -209,16 +230,42 @@ impl Store {
             ])
         );
         let records = serde_json::to_string(&records).unwrap_or_default();
-        let started: Vec<Uuid> = with_tx!(&mut *tx, db => {
-            sqlx::query_scalar(AssertSqlSafe(sql))
+        Ok(with_tx!(&mut *tx, db => {
+            sqlx::query_as(AssertSqlSafe(sql))
                 .bind(records)
-                .bind(owner)
+                .bind(hands.owner)
                 .bind(now)
-                .bind(lease_until)
+                .bind(now + hands.lease)
                 .fetch_all(db)
                 .await
-        })?;
-        Ok(started.into_iter().collect())
+        })?)
+    }
+}
+
+const CHANGED: &str = "removals.removal_id, removals.connection_key, removals.tenant_id, \
+    removals.plan_id, removals.people, removals.state";
+
+/// A removal that was changed just now.
+#[derive(sqlx::FromRow)]
+struct Changed {
+    removal_id: Uuid,
+    connection_key: Uuid,
+    tenant_id: Uuid,
+    plan_id: String,
+    people: String,
+    state: String,
+}
+
+impl Changed {
+    fn act(&self, kind: Acted, run: Uuid, now: DateTime<Utc>) -> Act {
+        let people: serde_json::Value = serde_json::from_str(&self.people).unwrap_or_default();
+        Act::new(kind, now)
+            .run(run)
+            .about(self.connection_key)
+            .with("removal", self.removal_id.to_string())
+            .with("tenant", self.tenant_id.to_string())
+            .with("plan", self.plan_id.clone())
+            .with("people", people)
     }
 }
 

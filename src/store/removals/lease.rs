@@ -6,9 +6,11 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind as Acted};
 use crate::domain::grant::ConnectionKey;
 use crate::domain::reason::Reason;
 use crate::domain::removal::{PastRemoval, Planned, RemovalState};
+use crate::store::audit;
 use crate::store::bulk::{Amount, Cell, Kind, Target, fill};
 use crate::store::dialect::{Dialect, Ids, with_ids};
 use crate::store::home::count_effects;
@@ -198,18 +200,18 @@ impl Store {
         let ids: Vec<Uuid> = dropped.iter().map(|(wanted, _)| wanted.removal).collect();
         let known: Vec<Row> = self.rows_within(&mut tx, "removal_id {ids}", ids).await?;
         let mut fresh = Vec::new();
-        let mut count = 0;
+        let mut acts = Vec::new();
         for (wanted, why) in dropped {
-            match known.iter().find(|row| row.removal_id == wanted.removal) {
+            let changed = match known.iter().find(|row| row.removal_id == wanted.removal) {
                 None => {
                     let dropped = RemovalState::Dropped;
                     fresh.extend(cells(wanted, dropped, Some(why.clone()), run, now));
-                    count += 1;
+                    1
                 }
                 Some(_) => {
                     const SQL: &str = "UPDATE removals SET state = 'dropped', day = NULL, \
                         outcome = $2, settled_at = $3 WHERE removal_id = $1 AND state = 'queued'";
-                    count += with_tx!(&mut tx, db => {
+                    with_tx!(&mut tx, db => {
                         sqlx::query(SQL)
                             .bind(wanted.removal)
                             .bind(why)
@@ -217,13 +219,17 @@ impl Store {
                             .execute(db)
                             .await
                             .map(|done| done.rows_affected())
-                    })?;
+                    })?
                 }
+            };
+            if changed > 0 {
+                acts.push(wanted.dropped(why, run, now));
             }
         }
         self.add(&mut tx, fresh).await?;
+        audit::append(&mut tx, &acts).await?;
         tx.commit().await?;
-        Ok(count)
+        Ok(acts.len() as u64)
     }
 
     async fn add(&self, tx: &mut Tx, mut cells: Vec<Cell>) -> Result<(), Error> {
@@ -274,6 +280,17 @@ impl Store {
 }
 
 impl Wanted {
+    fn dropped(&self, why: &str, run: Uuid, now: DateTime<Utc>) -> Act {
+        Act::new(Acted::RemovalDropped, now)
+            .run(run)
+            .about(self.connection)
+            .with("removal", self.removal.to_string())
+            .with("tenant", self.planned.tenant_id.to_string())
+            .with("plan", self.plan.clone())
+            .with("people", self.planned.people.clone())
+            .with("outcome", why)
+    }
+
     fn in_hand(&self, until: DateTime<Utc>) -> PastRemoval {
         PastRemoval {
             connection: self.connection,

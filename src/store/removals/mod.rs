@@ -19,7 +19,7 @@ use crate::domain::removal::{PastRemoval, Planned, RemovalState};
 use super::dialect::{Ids, with_ids};
 use super::{Error, Store, with_db, with_tx};
 
-pub use advance::{Advanced, Ended, Start};
+pub use advance::{Advanced, Ended, Hands, Start};
 pub use lease::{Lease, Leased, Leasing, Wanted};
 pub use usage::Usage;
 
