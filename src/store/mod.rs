@@ -19,6 +19,7 @@ pub mod lookup;
 mod open;
 pub mod outcomes;
 mod past;
+pub mod presence;
 pub mod pauses;
 mod pipe;
 pub mod preflights;
