@@ -106,6 +106,7 @@ codes! {
     UserDisagrees = "user_disagrees", "the column xero_user_id and a stored token name different people";
     OtherClient = "other_client", "a stored token was issued to another app";
     Gone = "gone", "it was missing from the last complete scan";
+    Removed = "removed", "it was removed and has not come back";
 }
 
 /// A code with a sentence about the case at hand.

@@ -13,6 +13,7 @@ use crate::config::{Config, Job, Source, Step};
 use crate::domain::calendar::days_to_deadline;
 use crate::domain::campaign::Approval;
 use crate::domain::reason::Code;
+use crate::domain::row::Flow;
 use crate::inventory;
 use crate::report::plan::{BlockedBy, Plan};
 use crate::report::progress::Progress;
@@ -234,6 +235,7 @@ impl Setting<'_> {
             rules: &rules,
             required: config.campaign.required,
             app_flow: config.app.flow,
+            has_list: self.has_list(),
             limits: config.guard,
             now: self.clock.now(),
             run_id,
@@ -329,6 +331,13 @@ impl Setting<'_> {
             cancel: self.cancel,
         };
         Ok(planning.run().await?)
+    }
+
+    /// Whether Xero's own list of the app's connections is to be had.
+    pub(super) fn has_list(&self) -> bool {
+        let app = &self.config.app;
+        let secret = app.client_secret.as_ref().filter(|_| app.flow == Flow::Web);
+        secret.is_some_and(|secret| secret.resolve(&self.env).is_ok())
     }
 
     /// What keeps whole steps from having effects, all at once.

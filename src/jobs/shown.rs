@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::delivery::sample::Occasion;
 use crate::domain::campaign::{Campaign, Channel};
 use crate::domain::composing::About;
-use crate::domain::connection::{Connection, Presence};
+use crate::domain::connection::Connection;
 use crate::domain::decide::{PromptLine, Rules};
 use crate::domain::digest::Digest;
 use crate::domain::grant::{GrantId, Readiness};
@@ -51,7 +51,7 @@ pub async fn digest_about(
     let stage = named.unwrap_or(&correction);
     let is_shown = |one: &Connection| {
         let awaits =
-            one.presence != Presence::Gone && one.standing.readiness == Readiness::Awaiting;
+            one.presence.counts() && one.standing.readiness == Readiness::Awaiting;
         awaits || one.key == asked.key
     };
     let about = store

@@ -20,6 +20,7 @@ pub mod lookup;
 mod open;
 pub mod outcomes;
 mod past;
+pub mod presence;
 pub mod pauses;
 mod pipe;
 pub mod plans;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::domain::connection::{Connection, Presence};
+use crate::domain::connection::Connection;
 use crate::domain::grant::{ConnectionKey, GrantId};
 
 use super::dialect::{Words, with_words};
@@ -89,7 +89,7 @@ impl Store {
         let grants: Vec<GrantId> = grants.into_iter().collect();
         let mut by_grant: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
         for connection in self.connections_of_grants(&grants, sets).await? {
-            if connection.presence != Presence::Gone {
+            if connection.is_listed() {
                 by_grant.entry(connection.facts.grant).or_default().push(connection);
             }
         }

@@ -85,7 +85,7 @@ pub struct Decision<'a> {
 
 /// Whether a connection still waits for its person and is seen by the scan.
 fn is_awaiting(connection: &Connection) -> bool {
-    connection.presence != Presence::Gone && connection.standing.readiness == Readiness::Awaiting
+    connection.presence.counts() && connection.standing.readiness == Readiness::Awaiting
 }
 
 impl<'a> Rules<'a> {

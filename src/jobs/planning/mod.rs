@@ -118,7 +118,8 @@ impl Planning<'_> {
             if !self.rules.exemptions.is_empty() {
                 let parties = responsible(&connections);
                 let is_exempt = |connection: &&Connection| {
-                    connection.standing.readiness == Readiness::Awaiting
+                    connection.presence.counts()
+                        && connection.standing.readiness == Readiness::Awaiting
                         && self.rules.exemptions.of(connection, &parties).is_some()
                 };
                 planned.exempt += connections.iter().filter(is_exempt).count() as u64;

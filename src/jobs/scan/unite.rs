@@ -121,8 +121,9 @@ impl<'a> Unite<'a> {
             bad = true;
         }
         let may_be_nameless = match stored.presence {
-            // Held since an earlier scan: it stays so while any nameless row is left.
-            Presence::RowBad => self.gathered.nameless > 0,
+            // Held since an earlier scan: it stays so while any nameless row is left. Nothing is
+            // done to a removed one, so that it may wait as long.
+            Presence::RowBad | Presence::Removed => self.gathered.nameless > 0,
             Presence::Present | Presence::Gone => self.gathered.fresh_nameless > 0,
         };
         // A row that is missing may be a bad one that does not name its connection; dropping
