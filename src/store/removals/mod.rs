@@ -5,6 +5,7 @@
 
 mod advance;
 mod lease;
+mod listed;
 mod usage;
 
 use chrono::{DateTime, Utc};
