@@ -31,5 +31,6 @@ pub mod removal;
 pub mod request_body;
 pub mod row;
 pub mod scopes;
+pub mod standing;
 pub mod tally;
 pub mod told;

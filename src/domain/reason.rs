@@ -129,6 +129,25 @@ impl From<Code> for Reason {
 }
 
 impl Code {
+    /// Whether it stops something for the moment, or by somebody's will, and says nothing
+    /// about whether what was planned is still so.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        matches!(
+            self,
+            Self::RowBad
+                | Self::Exempt
+                | Self::PerPerson
+                | Self::RemovalUnknown
+                | Self::InFlight
+                | Self::RetryLater
+                | Self::NotLookedAt
+                | Self::Holiday
+                | Self::NotAWorkingDay
+                | Self::OutsideHours
+        )
+    }
+
     /// The code with a sentence of its own.
     #[must_use]
     pub fn because(self, text: impl Into<String>) -> Reason {

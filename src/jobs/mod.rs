@@ -16,6 +16,7 @@ pub mod progress;
 mod prompt_gates;
 mod prompt_step;
 pub mod prompting;
+pub mod removing;
 pub mod run;
 pub mod scan;
 pub mod shown;

@@ -91,7 +91,10 @@ impl List {
     }
 
     /// Writes it as a JSON array.
-    fn write_array(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// `out` or the temporary file.
+    pub fn write_array(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.items.rewind()?;
         out.write_all(b"[")?;
         let mut items = BufReader::new(&mut self.items);

@@ -32,6 +32,15 @@ impl<'a> Rules<'a> {
         decision
     }
 
+    /// The removals that may go at this moment, and what is held back.
+    #[must_use]
+    pub fn removals_now(&self, connections: &[Connection], past: &impl History) -> Decision<'a> {
+        let mut decision = Decision::default();
+        let parties = responsible(connections);
+        self.decide_removals(connections, &parties, past, Reach::Now, &mut decision);
+        decision
+    }
+
     /// Whether anything can be removed by a time.
     #[must_use]
     pub fn removal_window_opens_by(&self, by: DateTime<Utc>) -> bool {
