@@ -130,7 +130,7 @@ impl<'a> Unite<'a> {
         // somebody responsible for that would leave them untold.
         let lost_a_row = seen_rows + found.drafts.len() < stored.people.len();
         bad |= lost_a_row
-            && stored.presence != Presence::Gone
+            && stored.is_listed()
             && (found.perhaps_bad || may_be_nameless);
         if bad {
             return self.emit(stored.facts.grant, key, Event::Hold);
