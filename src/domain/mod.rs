@@ -2,6 +2,7 @@
 //! calendar, decisions and budgets. Pure: no clock, no randomness, no input or output.
 
 pub mod address;
+pub mod audit;
 pub mod budget;
 pub mod calendar;
 pub mod campaign;
@@ -20,8 +21,11 @@ pub mod grant;
 pub mod ids;
 pub mod language;
 pub mod next;
+pub mod pseudonym;
+pub mod ramp;
 pub mod reason;
 pub mod recipient;
+pub mod removal;
 pub mod request_body;
 pub mod row;
 pub mod scopes;

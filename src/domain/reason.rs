@@ -43,7 +43,14 @@ codes! {
     NotBuilt = "not_built", "this version of the worker plans the step but cannot carry it out";
     NoApproval = "no_approval", "removals need an approved plan";
     DeadlinePassed = "deadline_passed", "the deadline has passed: nothing is removed any more";
+    PlanWaits = "plan_waits", "the newest plan of removals waits for approval";
+    PlanExpired = "plan_expired", "the approved plan of removals is past its time";
+    PlanOutdated = "plan_outdated", "the approved plan of removals was made for another configuration";
+    Drift = "drift", "too much of the approved plan is not so any more";
     NoXeroCredentials = "no_xero_credentials", "removals need [app] client_secret";
+    XeroRefuses = "xero_refuses", "Xero does not accept the app's credentials, or does not answer as documented";
+    XeroUnavailable = "xero_unavailable", "Xero cannot be reached, is down, or wants to be asked later";
+    ClockDiffers = "clock_differs", "this machine's clock and Xero's are minutes apart";
     Paused = "paused", "everything is paused";
     NotConfirmed = "not_confirmed", "no named person has confirmed what the program cannot see for itself";
     PreflightFailed = "preflight_failed", "what a message relies on does not work";
@@ -62,6 +69,13 @@ codes! {
     NoFinalNotice = "no_final_notice", "not everyone responsible was told the final notice";
     NoPromise = "no_promise", "nobody was told a removal date";
     PerPerson = "per_person", "another connection of the same person goes first";
+    RemovedBefore = "removed_before", "its tenant was removed in this campaign already, and none is twice";
+    RemovalUnknown = "removal_unknown", "whether a removal of its tenant took effect is not known yet: Xero's next complete list tells";
+    SetAside = "set_aside", "Xero lists it and refuses to remove it: a person has to look";
+    NotInPlan = "not_in_plan", "the approved plan does not have it";
+    ChangedSincePlan = "changed_since_plan", "it is not what was planned any more";
+    NotListed = "not_listed", "Xero's own list does not have it";
+    NotLookedAt = "not_looked_at", "it could not be looked at again right before its removal";
     Suppressed = "suppressed", "the address is on the list of those never written to";
     Refused = "refused", "the message was refused for good";
     Bounced = "bounced", "the message came back";
@@ -79,6 +93,7 @@ codes! {
     MaxPerAddressPerDay = "max_per_address_per_day", "the cap for one address and day is used up";
     MaxPercent = "max_percent", "the cap as a share of the connections is used up";
     Ramp = "ramp", "the ramp's step for this day is used up";
+    RampWaits = "ramp_waits", "the ramp stays at its step until the outcomes of the last one are in";
     // Of what comes next.
     StageDue = "stage_due", "the stage is due";
     StageAhead = "stage_ahead", "the stage opens later";

@@ -4,6 +4,7 @@
 //! lists of ids, bulk writes, and how a write transaction begins.
 
 pub mod announcements;
+pub mod audit;
 pub mod awaiting;
 mod binary;
 mod bulk;
@@ -22,8 +23,10 @@ mod past;
 pub mod presence;
 pub mod pauses;
 mod pipe;
+pub mod plans;
 pub mod preflights;
 pub mod prompts;
+pub mod removals;
 pub mod runs;
 pub mod scans;
 mod scope_sets;

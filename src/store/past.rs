@@ -122,6 +122,9 @@ impl Store {
             }
             past.add_mark(mark);
         }
+        for removal in self.past_removals(grants, owner).await? {
+            past.add_removal(removal);
+        }
         Ok(past)
     }
 

@@ -16,7 +16,7 @@ pub struct Keys {
 
 const CLIENT_ID: &str = "client_id";
 const FINGERPRINT_KEY: &str = "fingerprint_key";
-const PSEUDONYM_KEY: &str = "pseudonym_key";
+pub(super) const PSEUDONYM_KEY: &str = "pseudonym_key";
 
 impl Store {
     /// Binds an unused database to an app, with `fresh` as its keys, and refuses another
@@ -101,7 +101,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(super) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != 2 * N || !text.is_ascii() {
         return None;
     }

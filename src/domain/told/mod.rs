@@ -9,6 +9,7 @@ use super::campaign::{Campaign, Channel, Stage};
 use super::connection::Connection;
 use super::grant::ConnectionKey;
 use super::recipient::{Party, Recipient};
+use super::removal::{Listed, PastRemoval};
 use super::scopes::ScopeSet;
 
 /// A prompt that showed a connection to somebody, was taken, and has not bounced since.
@@ -119,6 +120,8 @@ pub struct Past {
     pub edition: i64,
     tellings: BTreeMap<ConnectionKey, Vec<Telling>>,
     marks: BTreeMap<String, Vec<Mark>>,
+    removals: Vec<PastRemoval>,
+    listed: BTreeMap<ConnectionKey, Listed>,
 }
 
 /// What decisions ask about the past.
@@ -135,6 +138,10 @@ pub trait History {
     fn misinformed(&self, recipient: &Recipient, deadline: DateTime<Utc>) -> Vec<Channel>;
     /// How many prompts have shown a connection to somebody.
     fn shown(&self, connection: ConnectionKey, recipient: &str) -> usize;
+    /// The removals that may bar a connection's, and perhaps others.
+    fn removals(&self, connection: &Connection) -> &[PastRemoval];
+    /// The connection in Xero's own list; `None` when the last good one lacks it.
+    fn listed(&self, connection: &Connection) -> Option<Listed>;
 }
 
 impl Past {
@@ -149,6 +156,14 @@ impl Past {
 
     pub fn add_mark(&mut self, mark: Mark) {
         self.marks.entry(mark.recipient.clone()).or_default().push(mark);
+    }
+
+    pub fn add_removal(&mut self, removal: PastRemoval) {
+        self.removals.push(removal);
+    }
+
+    pub fn add_listed(&mut self, connection: ConnectionKey, listed: Listed) {
+        self.listed.insert(connection, listed);
     }
 
     /// How many mails somebody has had on a day.
@@ -290,6 +305,14 @@ impl History for Past {
     fn shown(&self, connection: ConnectionKey, recipient: &str) -> usize {
         let of = self.tellings.get(&connection).into_iter().flatten();
         of.filter(|telling| telling.recipient == recipient).count()
+    }
+
+    fn removals(&self, _: &Connection) -> &[PastRemoval] {
+        &self.removals
+    }
+
+    fn listed(&self, connection: &Connection) -> Option<Listed> {
+        self.listed.get(&connection.key).copied()
     }
 }
 

@@ -225,7 +225,7 @@ pub struct Advanced {
 
 /// How many of a kind may go now, and when the next may if not all. Each takes its space of
 /// time, in all workers together.
-async fn allow(
+pub(in crate::store) async fn allow(
     tx: &mut Tx,
     name: &str,
     space: TimeDelta,
