@@ -9,12 +9,13 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::domain::audit::{Act, Kind as Acted};
+use crate::domain::grant::ConnectionKey;
 use crate::domain::removal::RemovalState;
 use crate::store::audit;
 use crate::store::bulk::Kind;
 use crate::store::dialect::{Dialect, time_text};
 use crate::store::prompts::{allow, pause_within};
-use crate::store::{Error, Store, Tx, with_tx};
+use crate::store::{Error, Store, Tx, presence, with_tx};
 
 /// A leased removal that is about to be carried out.
 #[derive(Clone, Copy, Debug)]
@@ -190,12 +191,8 @@ impl Store {
         let changed: Vec<Changed> = with_tx!(&mut *tx, db => {
             sqlx::query_as(AssertSqlSafe(sql)).bind(records).fetch_all(db).await
         })?;
-        const ABSENT: &str = "UPDATE connections SET presence = 'removed', absent_since = $2 \
-                              WHERE connection_key = $1";
         for row in changed.iter().filter(|row| row.state == RemovalState::Removed.as_str()) {
-            with_tx!(&mut *tx, db => {
-                sqlx::query(ABSENT).bind(row.connection_key).bind(now).execute(db).await.map(|_| ())
-            })?;
+            presence::remove(tx, ConnectionKey(row.connection_key), now, hands.run).await?;
         }
         let act = |row: &Changed| {
             let ended = ended.iter().find(|ended| ended.removal == row.removal_id)?;
