@@ -25,6 +25,7 @@ pub mod pseudonym;
 pub mod ramp;
 pub mod reason;
 pub mod recipient;
+pub mod reconciling;
 pub mod removal;
 pub mod request_body;
 pub mod row;

@@ -50,8 +50,7 @@ pub async fn digest_about(
     let named = config.campaign.stages.iter().find(|stage| stage.name == occasion.stage);
     let stage = named.unwrap_or(&correction);
     let is_shown = |one: &Connection| {
-        let awaits =
-            one.presence.counts() && one.standing.readiness == Readiness::Awaiting;
+        let awaits = one.presence.counts() && one.standing.readiness == Readiness::Awaiting;
         awaits || one.key == asked.key
     };
     let about = store

@@ -6,8 +6,8 @@ use sqlx::error::BoxDynError;
 use sqlx::{Database, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
-use super::{Store, Tx};
 use super::bulk::Kind;
+use super::{Store, Tx};
 
 /// A list of ids as one parameter: an array in PostgreSQL, JSON in SQLite.
 #[derive(Clone, Debug)]

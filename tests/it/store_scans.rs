@@ -52,8 +52,7 @@ async fn a_tally_is_what_counting_by_hand_gives() {
         }
         put(&world, 1, connections.clone()).await;
         let there = |of: &dyn Fn(&Connection) -> bool| {
-            let count =
-                connections.iter().filter(|one| one.presence.counts() && of(one)).count();
+            let count = connections.iter().filter(|one| one.presence.counts() && of(one)).count();
             u64::try_from(count).unwrap()
         };
         let class = |class| there(&|one| one.standing.class == class);

@@ -238,7 +238,8 @@ impl Settle<'_> {
         }
         people.sort_by(|a, b| a.order().cmp(&b.order()));
         let Some(facts) = facts else { return Ok(None) };
-        let (presence, absent_since) = match stored.and_then(|stored| self.removed(stored, &facts)) {
+        let (presence, absent_since) = match stored.and_then(|stored| self.removed(stored, &facts))
+        {
             Some(removed_at) => (Presence::Removed, Some(removed_at)),
             None if held => (Presence::RowBad, Some(self.now)),
             None => (Presence::Present, None),

@@ -196,9 +196,7 @@ impl Host {
     /// Whether its row shows a consent that is later than every removal.
     pub fn is_new(&self, slot: usize) -> bool {
         let slot = self.slots[slot].as_ref().filter(|slot| !slot.is_away && slot.facts.has_id);
-        slot.is_some_and(|slot| {
-            slot.facts.day == Some(LATE) && !TEXTS[slot.facts.text].is_empty()
-        })
+        slot.is_some_and(|slot| slot.facts.day == Some(LATE) && !TEXTS[slot.facts.text].is_empty())
     }
 
     /// Whether its row is bad in any way.
