@@ -15,6 +15,7 @@ pub mod progress;
 mod prompt_gates;
 mod prompt_step;
 pub mod prompting;
+pub mod reconciling;
 pub mod run;
 pub mod scan;
 pub mod shown;

@@ -16,6 +16,7 @@ pub mod endpoints;
 mod error;
 pub mod exemptions;
 pub mod home;
+pub mod lists;
 pub mod lookup;
 mod open;
 pub mod outcomes;

@@ -104,14 +104,15 @@ impl Store {
         grants: &[Vec<Connection>],
         owner: Option<Uuid>,
     ) -> Result<Past, Error> {
-        let connections = grants.iter().flatten().map(|connection| connection.key.0).collect();
+        let connections = || grants.iter().flatten();
         let recipients: BTreeSet<String> = grants
             .iter()
             .flat_map(|grant| responsible(grant))
             .map(|party| party.recipient.key())
             .collect();
         let mut past = Past::new(edition);
-        for row in self.tellings(connections).await? {
+        for row in self.tellings(connections().map(|connection| connection.key.0).collect()).await?
+        {
             past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
         }
         for row in self.marks(recipients.into_iter().collect()).await? {
@@ -121,6 +122,10 @@ impl Store {
                 mark.until = DateTime::<Utc>::MIN_UTC;
             }
             past.add_mark(mark);
+        }
+        let keys: Vec<ConnectionKey> = connections().map(|connection| connection.key).collect();
+        for (key, known) in self.known_of(&keys).await? {
+            known.listed().into_iter().for_each(|listed| past.add_listed(key, listed));
         }
         for removal in self.past_removals(grants, owner).await? {
             past.add_removal(removal);
