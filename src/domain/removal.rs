@@ -123,6 +123,26 @@ pub struct Listed {
     pub updated_at: Option<DateTime<Utc>>,
 }
 
+/// What Xero's own list says of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InXero {
+    /// No good list has been read yet.
+    Unread,
+    /// The last good list lacks it.
+    Absent,
+    Listed(Listed),
+}
+
+impl InXero {
+    #[must_use]
+    pub fn listed(self) -> Option<Listed> {
+        match self {
+            Self::Listed(listed) => Some(listed),
+            Self::Unread | Self::Absent => None,
+        }
+    }
+}
+
 /// A removal that there is already, as far as it bars another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastRemoval {

@@ -27,6 +27,7 @@ pub mod plans;
 pub mod preflights;
 pub mod presence;
 pub mod prompts;
+mod rates;
 pub mod removals;
 pub mod runs;
 pub mod scans;

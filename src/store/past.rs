@@ -130,6 +130,9 @@ impl Store {
         for removal in self.past_removals(grants, owner).await? {
             past.add_removal(removal);
         }
+        if let Some(listed) = self.listed(grants).await? {
+            past.set_listed(listed);
+        }
         Ok(past)
     }
 

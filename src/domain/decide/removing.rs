@@ -5,7 +5,7 @@ use super::{
     Reason, RemovalPolicy, Rules, Utc, is_awaiting,
 };
 use crate::domain::recipient::responsible;
-use crate::domain::removal::{self, barred_by};
+use crate::domain::removal::{self, InXero, barred_by};
 use crate::domain::told::Told;
 
 /// Up to when removals are decided about.
@@ -107,11 +107,11 @@ impl<'a> Rules<'a> {
         let mut reasons = self.bars(connection, parties);
         let standing = &connection.standing;
         let wanted = policy.min_prompts.unwrap_or(u32::MAX);
-        let is_listed = past.listed(connection).is_some();
-        let has_id = connection.facts.id.is_some();
+        let in_xero = past.in_xero(connection);
+        let has_id = connection.facts.id.is_some() || in_xero.listed().is_some();
         let facts: [(bool, Code); 9] = [
-            (!is_listed && !has_id, Code::NoConnectionId),
-            (!is_listed && has_id, Code::NotListed),
+            (!has_id, Code::NoConnectionId),
+            (has_id && in_xero == InXero::Absent, Code::NotListed),
             (!connection.facts.is_organisation(), Code::NotAnOrganisation),
             (!policy.classes.contains(&standing.class), Code::ClassNotNamed),
             (standing.some_evidence_ready, Code::SomeEvidenceReady),

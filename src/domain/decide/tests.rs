@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::campaign::WorkingTime;
 use crate::domain::class::Class;
 use crate::domain::example::{at, connection, person, removal, stage};
-use crate::domain::removal::{Listed, PastRemoval};
+use crate::domain::removal::{InXero, PastRemoval};
 use crate::domain::scopes::catalogue;
 use crate::domain::told::Told;
 
@@ -47,8 +47,8 @@ impl History for Open {
         &[]
     }
 
-    fn listed(&self, connection: &Connection) -> Option<Listed> {
-        Some(Listed { id: connection.facts.id?, created_at: None, updated_at: None })
+    fn in_xero(&self, _: &Connection) -> InXero {
+        InXero::Unread
     }
 }
 

@@ -9,7 +9,7 @@ use super::campaign::{Campaign, Channel, Stage};
 use super::connection::Connection;
 use super::grant::ConnectionKey;
 use super::recipient::{Party, Recipient};
-use super::removal::{Listed, PastRemoval};
+use super::removal::{InXero, Listed, PastRemoval};
 use super::scopes::ScopeSet;
 
 /// A prompt that showed a connection to somebody, was taken, and has not bounced since.
@@ -121,7 +121,8 @@ pub struct Past {
     tellings: BTreeMap<ConnectionKey, Vec<Telling>>,
     marks: BTreeMap<String, Vec<Mark>>,
     removals: Vec<PastRemoval>,
-    listed: BTreeMap<ConnectionKey, Listed>,
+    /// Xero's own list, once a good one was read.
+    listed: Option<BTreeMap<ConnectionKey, Listed>>,
 }
 
 /// What decisions ask about the past.
@@ -140,8 +141,8 @@ pub trait History {
     fn shown(&self, connection: ConnectionKey, recipient: &str) -> usize;
     /// The removals that may bar a connection's, and perhaps others.
     fn removals(&self, connection: &Connection) -> &[PastRemoval];
-    /// The connection in Xero's own list; `None` when the last good one lacks it.
-    fn listed(&self, connection: &Connection) -> Option<Listed>;
+    /// The connection in Xero's own list.
+    fn in_xero(&self, connection: &Connection) -> InXero;
 }
 
 impl Past {
@@ -162,8 +163,9 @@ impl Past {
         self.removals.push(removal);
     }
 
-    pub fn add_listed(&mut self, connection: ConnectionKey, listed: Listed) {
-        self.listed.insert(connection, listed);
+    /// Takes Xero's own list, in place of one from before.
+    pub fn set_listed(&mut self, listed: BTreeMap<ConnectionKey, Listed>) {
+        self.listed = Some(listed);
     }
 
     /// How many mails somebody has had on a day.
@@ -311,8 +313,9 @@ impl History for Past {
         &self.removals
     }
 
-    fn listed(&self, connection: &Connection) -> Option<Listed> {
-        self.listed.get(&connection.key).copied()
+    fn in_xero(&self, connection: &Connection) -> InXero {
+        let Some(listed) = &self.listed else { return InXero::Unread };
+        listed.get(&connection.key).map_or(InXero::Absent, |listed| InXero::Listed(*listed))
     }
 }
 

@@ -17,7 +17,6 @@ use super::dialect::{Ids, with_ids};
 use super::settling::{HEAD, PromptHead};
 use super::{Error, Store, Tx, with_db, with_tx};
 
-pub(super) use advance::allow;
 pub use advance::{Advanced, Ended, Shown, Start};
 pub use lease::{Lease, Leased, Leasing, Wanted};
 pub(super) use lease::{lock as leasing_lock, pause as pause_within};

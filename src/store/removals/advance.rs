@@ -14,8 +14,9 @@ use crate::domain::removal::RemovalState;
 use crate::store::audit;
 use crate::store::bulk::Kind;
 use crate::store::dialect::{Dialect, time_text};
-use crate::store::prompts::{allow, pause_within};
-use crate::store::{Error, Store, Tx, presence, with_tx};
+use crate::store::presence;
+use crate::store::prompts::pause_within;
+use crate::store::{Error, Store, Tx, with_tx};
 
 /// A leased removal that is about to be carried out.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +65,6 @@ pub struct Advanced {
     pub stale: Vec<Uuid>,
     /// Not in these hands any more.
     pub lost: Vec<Uuid>,
-    /// When the first of those may go for which the rate left no room.
-    pub wait_until: Option<DateTime<Utc>>,
     /// The present pause, if there is one; nothing was started then.
     pub paused: Option<String>,
 }
@@ -92,8 +91,7 @@ struct EndRecord<'a> {
 
 impl Store {
     /// Writes down what became of removals and which are carried out next, in one commit.
-    /// `clock` is asked once nobody else can write; `spacing` is the least time between two
-    /// calls, for all workers together.
+    /// `clock` is asked once nobody else can write.
     ///
     /// # Errors
     /// The database cannot be used.
@@ -103,7 +101,6 @@ impl Store {
         starting: &[Start],
         hands: Hands,
         clock: &(dyn Fn() -> DateTime<Utc> + Sync),
-        spacing: Option<TimeDelta>,
     ) -> Result<Advanced, Error> {
         let mut tx = self.begin().await?;
         durably(&mut tx).await?;
@@ -118,14 +115,9 @@ impl Store {
             return Ok(advanced);
         }
         let now = clock();
-        let (mut good, stale): (Vec<Start>, Vec<Start>) =
+        let (good, stale): (Vec<Start>, Vec<Start>) =
             starting.iter().partition(|start| now < start.good_until);
         advanced.stale = stale.iter().map(|start| start.removal).collect();
-        if let Some(spacing) = spacing {
-            let (count, wait_until) = allow(&mut tx, CALLS, spacing, good.len(), now).await?;
-            good.truncate(count);
-            advanced.wait_until = wait_until;
-        }
         let started = self.start_removals(&mut tx, &good, hands, now).await?;
         advanced.started = started.iter().map(|row| row.removal_id).collect();
         acts.extend(started.iter().map(|row| row.act(Acted::RemovalIntended, hands.run, now)));
@@ -137,21 +129,6 @@ impl Store {
         audit::append(&mut tx, &acts).await?;
         tx.commit().await?;
         Ok(advanced)
-    }
-
-    /// Takes one call of Xero's, for reading; or tells when there is room for one.
-    ///
-    /// # Errors
-    /// The database cannot be used.
-    pub async fn take_call(
-        &self,
-        spacing: TimeDelta,
-        now: DateTime<Utc>,
-    ) -> Result<Option<DateTime<Utc>>, Error> {
-        let mut tx = self.begin().await?;
-        let (_, wait_until) = allow(&mut tx, CALLS, spacing, 1, now).await?;
-        tx.commit().await?;
-        Ok(wait_until)
     }
 
     async fn end_removals(
@@ -265,9 +242,6 @@ impl Changed {
             .with("people", people)
     }
 }
-
-/// The rate that all calls of Xero's connections share.
-const CALLS: &str = "xero";
 
 /// What this transaction commits outlasts a crash of the machine, whatever the server is set
 /// to. SQLite is opened so in any case.
