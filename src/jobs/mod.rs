@@ -17,6 +17,7 @@ mod prompt_gates;
 mod prompt_step;
 pub mod prompting;
 pub mod reconciling;
+mod returning;
 pub mod run;
 pub mod scan;
 pub mod shown;

@@ -13,9 +13,15 @@ use crate::domain::grant::ConnectionKey;
 use crate::domain::ids::{ConnectionId, TenantId};
 use crate::domain::reason::{Code, Reason};
 use crate::domain::reconciling::{AtXero, Ours, Reconciled, Reconciling, Removed, objection};
+use crate::domain::row::Flow;
 use crate::store::lists::{GOOD, Known, ListRecord};
 use crate::store::{self, Store};
 use crate::xero::connections::{Connections, Listed, Listing};
+
+use super::failure::Failure;
+use super::run::Setting;
+use super::workplace::Workplace;
+use super::{calling, returning, scan};
 
 /// Removed connections looked up at once.
 const BATCH: usize = 500;
@@ -151,6 +157,54 @@ impl Reconcile<'_> {
             gone: 0,
             unresolved: 0,
         }
+    }
+}
+
+impl Setting<'_> {
+    /// What a scan that is in force brings with it: Xero's own list, and what both tell of
+    /// removed connections. Gives what there is against the list, which removals then lack.
+    pub(super) async fn follow_scan(
+        &self,
+        workplace: &Workplace,
+        run_id: Uuid,
+    ) -> Result<Option<Reason>, Failure> {
+        let store = &workplace.store;
+        let mut objection = None;
+        // A dry run asks nobody; it goes by the last list.
+        if self.has_list() && !self.dry_run {
+            objection = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return Err(scan::Error::Interrupted.into()),
+                objection = self.read_list(store, run_id) => objection?,
+            };
+        }
+        returning::note(store, self.config.campaign.required, self.clock.now(), run_id).await?;
+        Ok(objection)
+    }
+
+    async fn read_list(&self, store: &Store, run: Uuid) -> Result<Option<Reason>, store::Error> {
+        let xero = match calling::client(self.config, store, self.clock, self.env) {
+            Ok(xero) => xero,
+            Err(why) => {
+                tracing::warn!(remedy = why.remedy(), "Xero's list cannot be read: {why}");
+                return Ok(Some(Code::ListUnread.because(why.to_string())));
+            }
+        };
+        let reconcile = Reconcile {
+            store,
+            xero: &xero,
+            clock: self.clock,
+            max_change_percent: self.config.guard.max_change_percent,
+            run,
+        };
+        reconcile.run().await
+    }
+
+    /// Whether Xero's own list of the app's connections is to be had.
+    pub(super) fn has_list(&self) -> bool {
+        let app = &self.config.app;
+        let secret = app.client_secret.as_ref().filter(|_| app.flow == Flow::Web);
+        secret.is_some_and(|secret| secret.resolve(&self.env).is_ok())
     }
 }
 

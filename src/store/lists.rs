@@ -12,7 +12,6 @@ use crate::domain::connection::Presence;
 use crate::domain::grant::ConnectionKey;
 use crate::domain::ids::{AuthEventId, ConnectionId, TenantId};
 use crate::domain::reconciling::{AtXero, LastList, Room};
-use crate::domain::removal::Listed;
 
 use super::bulk::{Amount, Cell, Kind, Target, fill};
 use super::connections::presence as parse_presence;
@@ -338,13 +337,6 @@ impl KnownRow {
 }
 
 impl Known {
-    /// As a removal depends on it; `None` while lists lack it.
-    #[must_use]
-    pub fn listed(&self) -> Option<Listed> {
-        let AtXero { id, created_at, updated_at, .. } = self.at_xero;
-        self.missing_since.is_none().then_some(Listed { id, created_at, updated_at })
-    }
-
     fn into_cells(self) -> [Cell; XERO_CONNECTIONS.columns.len()] {
         let at_xero = self.at_xero;
         [

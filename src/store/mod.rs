@@ -29,6 +29,7 @@ pub mod presence;
 pub mod prompts;
 mod rates;
 pub mod removals;
+pub mod returns;
 pub mod runs;
 pub mod scans;
 mod scope_sets;

@@ -25,6 +25,7 @@ struct TellingRow {
     connected_at: Option<DateTime<Utc>>,
     removal_from: Option<DateTime<Utc>>,
     is_notice: bool,
+    sent_at: DateTime<Utc>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -104,15 +105,14 @@ impl Store {
         grants: &[Vec<Connection>],
         owner: Option<Uuid>,
     ) -> Result<Past, Error> {
-        let connections = || grants.iter().flatten();
+        let connections = grants.iter().flatten().map(|connection| connection.key.0).collect();
         let recipients: BTreeSet<String> = grants
             .iter()
             .flat_map(|grant| responsible(grant))
             .map(|party| party.recipient.key())
             .collect();
         let mut past = Past::new(edition);
-        for row in self.tellings(connections().map(|connection| connection.key.0).collect()).await?
-        {
+        for row in self.tellings(connections).await? {
             past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
         }
         for row in self.marks(recipients.into_iter().collect()).await? {
@@ -122,10 +122,6 @@ impl Store {
                 mark.until = DateTime::<Utc>::MIN_UTC;
             }
             past.add_mark(mark);
-        }
-        let keys: Vec<ConnectionKey> = connections().map(|connection| connection.key).collect();
-        for (key, known) in self.known_of(&keys).await? {
-            known.listed().into_iter().for_each(|listed| past.add_listed(key, listed));
         }
         for removal in self.past_removals(grants, owner).await? {
             past.add_removal(removal);
@@ -140,7 +136,8 @@ impl Store {
         let sql = with_ids(
             self,
             "SELECT c.connection_key, p.recipient, p.stage, p.deadline, c.required, \
-                c.connected_at, c.removal_from, p.is_notice \
+                c.connected_at, c.removal_from, p.is_notice, \
+                COALESCE(p.sent_at, p.made_at) AS sent_at \
              FROM prompt_connections c JOIN prompts p ON p.prompt_id = c.prompt_id \
              WHERE c.connection_key {ids} AND p.state = 'sent' AND p.bounced_at IS NULL \
                 AND p.deadline IS NOT NULL",
@@ -174,6 +171,7 @@ impl TellingRow {
             deadline: self.deadline,
             required: set,
             connected_at: self.connected_at,
+            sent_at: self.sent_at,
             removal_from: self.removal_from,
             is_notice: self.is_notice,
         })

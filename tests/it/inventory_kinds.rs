@@ -224,10 +224,8 @@ async fn a_second_look_finds_the_tenants_it_asks_for_in_every_database() {
     let (pg, mariadb, sqlite) = (postgres().await, mariadb().await, sqlite(&file).await);
     for url in [pg.url(), mariadb.url(), sqlite] {
         let parsed = read(selected(&url, QUERY, selection.clone())).await.unwrap();
-        let mut found: Vec<String> = parsed
-            .iter()
-            .map(|row| row.as_ref().unwrap().0.tenant.to_string())
-            .collect();
+        let mut found: Vec<String> =
+            parsed.iter().map(|row| row.as_ref().unwrap().0.tenant.to_string()).collect();
         found.sort();
         // The seventh has no connection id.
         assert_eq!(found, [id("a", 3), id("a", 7), id("a", 2402)], "{url}");
@@ -241,10 +239,7 @@ async fn ids_kept_as_text_in_any_spelling_are_found_too() {
     let file = OneFile::new("");
     let texts =
         [id("a", 1).to_uppercase(), id("a", 1).replace('-', ""), format!(" {} ", id("a", 1))];
-    let selects: Vec<String> = texts
-        .iter()
-        .map(|text| format!("select '{text}' as org"))
-        .collect();
+    let selects: Vec<String> = texts.iter().map(|text| format!("select '{text}' as org")).collect();
     let query = selects.join(" union all ");
     let selection = Selection::Tenants(vec![id("a", 1).parse().unwrap()]);
     let (pg, mariadb, sqlite) = (Pg::new().await, MariaDb::new().await, sqlite(&file).await);
