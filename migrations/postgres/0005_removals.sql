@@ -41,7 +41,7 @@ CREATE UNIQUE INDEX approvals_once ON approvals (plan_id, by_name);
 -- state: queued, leased, deleting, unknown, removed, gone, set_aside, dropped. day is the
 -- campaign's day on which it counts against the caps, NULL while it counts on none. planned is
 -- the plan's. people are pseudonyms. lost counts the calls that got no answer; looked_at is when
--- it was last seen as planned.
+-- it was last seen as planned. returned_at: a ready grant for its tenant was seen again.
 CREATE TABLE removals (
     removal_id uuid NOT NULL PRIMARY KEY,
     connection_key uuid NOT NULL,
@@ -64,6 +64,7 @@ CREATE TABLE removals (
     settled_at timestamptz,
     outcome text,
     correlation text,
+    returned_at timestamptz,
     run_id uuid NOT NULL,
     made_at timestamptz NOT NULL
 );

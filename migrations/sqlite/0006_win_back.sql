@@ -32,16 +32,10 @@ CREATE TABLE xero_connections (
 ) STRICT;
 CREATE INDEX xero_connections_connection_key ON xero_connections (connection_key);
 
--- What followed the removal of a connection: one row for each, and so one for each tenant.
-CREATE TABLE win_backs (
-    connection_key blob NOT NULL PRIMARY KEY,
-    tenant_id blob NOT NULL,
-    removed_at text NOT NULL,
-    crossed_at text,
-    back_at text,
-    returned_at text
-) STRICT;
-CREATE INDEX win_backs_tenant_id ON win_backs (tenant_id);
+-- What followed a removal. crossed_at: it was found that its person had consented before it, too
+-- late to be seen. back_at: its tenant was seen connected again, whatever its scopes.
+ALTER TABLE removals ADD COLUMN crossed_at text;
+ALTER TABLE removals ADD COLUMN back_at text;
 
 -- Messages that follow a removal go out as often as there are removals: wave counts them. It
 -- is 0 for everything else.

@@ -27,6 +27,7 @@ pub mod ramp;
 pub mod rate;
 pub mod reason;
 pub mod recipient;
+pub mod reconciling;
 pub mod removal;
 pub mod request_body;
 pub mod row;

@@ -42,6 +42,11 @@ codes! {
     Breaker = "breaker", "too many attempts failed";
     NotBuilt = "not_built", "this version of the worker plans the step but cannot carry it out";
     NoApproval = "no_approval", "removals need an approved plan";
+    ListEmpty = "list_empty", "Xero's list is empty, and that proves nothing";
+    ListShort = "list_short", "Xero's list has far fewer connections than the last one";
+    ListIncomplete = "list_incomplete", "Xero's list is not whole";
+    ListUnread = "list_unread", "Xero's list could not be read";
+    NoRoom = "no_room", "the app is at its connection cap: who is removed may be unable to come back";
     DeadlinePassed = "deadline_passed", "the deadline has passed: nothing is removed any more";
     PlanWaits = "plan_waits", "the newest plan of removals waits for approval";
     PlanExpired = "plan_expired", "the approved plan of removals is past its time";

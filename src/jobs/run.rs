@@ -13,7 +13,6 @@ use crate::config::{Config, Job, Source, Step};
 use crate::domain::calendar::days_to_deadline;
 use crate::domain::campaign::Approval;
 use crate::domain::reason::Code;
-use crate::domain::row::Flow;
 use crate::inventory;
 use crate::report::plan::{BlockedBy, Plan};
 use crate::report::progress::Progress;
@@ -166,6 +165,7 @@ impl Setting<'_> {
         if scans && !self.scan(workplace, run_id, scan_id, finished).await? {
             return Ok(());
         }
+        let list = if scans { self.follow_scan(workplace, run_id).await? } else { None };
         let Some(last) = store.last_complete_scan().await? else {
             tracing::info!("no complete scan yet: there is nothing to plan or to count");
             return Ok(());
@@ -175,7 +175,10 @@ impl Setting<'_> {
         if finished.progress.bad_rows.is_none() {
             finished.progress.bad_rows = u64::try_from(last.bad_rows).ok();
         }
-        let blocked_by = self.gates(job, is_first);
+        let mut blocked_by = self.gates(job, is_first);
+        blocked_by.extend(list.filter(|_| job.steps.contains(&Step::Remove)).map(|reason| {
+            BlockedBy { step: Step::Remove.as_str(), code: reason.code, text: reason.text }
+        }));
         if job.steps.contains(&Step::Prompt) {
             self.sweep(store, finished).await?;
         }
@@ -331,13 +334,6 @@ impl Setting<'_> {
             cancel: self.cancel,
         };
         Ok(planning.run().await?)
-    }
-
-    /// Whether Xero's own list of the app's connections is to be had.
-    pub(super) fn has_list(&self) -> bool {
-        let app = &self.config.app;
-        let secret = app.client_secret.as_ref().filter(|_| app.flow == Flow::Web);
-        secret.is_some_and(|secret| secret.resolve(&self.env).is_ok())
     }
 
     /// What keeps whole steps from having effects, all at once.

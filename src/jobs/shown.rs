@@ -67,6 +67,7 @@ pub async fn digest_about(
                 connection: connection.key,
                 missing: rules.missing(&connection, held),
                 last_used_at: connection.facts.last_used_at,
+                connected_at: connection.facts.connected_at,
                 // The one that was asked about comes first.
                 shown: usize::from(connection.key != asked.key),
             };

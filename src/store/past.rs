@@ -25,6 +25,7 @@ struct TellingRow {
     connected_at: Option<DateTime<Utc>>,
     removal_from: Option<DateTime<Utc>>,
     is_notice: bool,
+    sent_at: DateTime<Utc>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -135,7 +136,8 @@ impl Store {
         let sql = with_ids(
             self,
             "SELECT c.connection_key, p.recipient, p.stage, p.deadline, c.required, \
-                c.connected_at, c.removal_from, p.is_notice \
+                c.connected_at, c.removal_from, p.is_notice, \
+                COALESCE(p.sent_at, p.made_at) AS sent_at \
              FROM prompt_connections c JOIN prompts p ON p.prompt_id = c.prompt_id \
              WHERE c.connection_key {ids} AND p.state = 'sent' AND p.bounced_at IS NULL \
                 AND p.deadline IS NOT NULL",
@@ -169,6 +171,7 @@ impl TellingRow {
             deadline: self.deadline,
             required: set,
             connected_at: self.connected_at,
+            sent_at: self.sent_at,
             removal_from: self.removal_from,
             is_notice: self.is_notice,
         })

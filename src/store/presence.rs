@@ -13,9 +13,8 @@ use super::settings::lock_for_scan;
 use super::writer::covering;
 use super::{Error, Tx, with_tx};
 
-/// Takes a connection out that was removed at `at`, and begins to win it back. Waits for a
-/// scan that is being put in force, which would know nothing of it. To be called in the
-/// transaction that settles the removal, before anything else in it touches `connections`.
+/// Takes a connection out that was removed at `at`, in the transaction that settles the
+/// removal. Waits for a scan that is being put in force, which would know nothing of it.
 ///
 /// # Errors
 /// The database cannot be used.
@@ -27,9 +26,6 @@ pub async fn remove(
 ) -> Result<(), Error> {
     const TAKE: &str = "UPDATE connections SET presence = 'removed', absent_since = $2 \
          WHERE connection_key = $1 AND presence <> 'removed'";
-    const BEGIN: &str = "INSERT INTO win_backs (connection_key, tenant_id, removed_at) \
-         SELECT connection_key, tenant_id, absent_since FROM connections WHERE connection_key = $1 \
-         ON CONFLICT (connection_key) DO NOTHING";
     lock_for_scan(tx).await?;
     let before = presence(tx, key).await?;
     if before.is_none() || before.as_deref() == Some(Presence::Removed.as_str()) {
@@ -38,7 +34,6 @@ pub async fn remove(
     with_tx!(&mut *tx, db => {
         sqlx::query(TAKE).bind(key.0).bind(at).execute(db).await.map(|_| ())
     })?;
-    with_tx!(&mut *tx, db => sqlx::query(BEGIN).bind(key.0).execute(db).await.map(|_| ()))?;
     note(tx, key, (before, Presence::Removed), at, run).await?;
     settle(tx, key, at).await
 }

@@ -29,7 +29,7 @@ const SILENCED: &str = "\
           AND (own.presence <> 'removed' OR people.fingerprint IS NOT NULL)
           AND people.recipient NOT IN (SELECT recipient FROM suppressions))";
 /// What the campaign has removed, and the tenants of it that came back.
-const REMOVED: &str = "SELECT count(*), count(returned_at) FROM win_backs";
+const REMOVED: &str = "SELECT count(*), count(returned_at) FROM removals WHERE state = 'removed'";
 const ANY_SUPPRESSION: &str = "SELECT recipient FROM suppressions LIMIT 1";
 
 #[derive(Debug, sqlx::FromRow)]

@@ -67,6 +67,7 @@ impl World {
         connection.facts.required = (number == 3).then(|| scopes(&["accounting.payments"]));
         About {
             line: PromptLine {
+                connected_at: None,
                 stage: &self.campaign.stages[1],
                 party: Party {
                     recipient: Recipient::Address("Jo@a.example".parse().unwrap()),

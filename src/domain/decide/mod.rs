@@ -46,6 +46,8 @@ pub struct PromptLine<'a> {
     pub connection: ConnectionKey,
     pub missing: ScopeSet,
     pub last_used_at: Option<DateTime<Utc>>,
+    /// When the connection was made, as far as is known: a notice counts for no other.
+    pub connected_at: Option<DateTime<Utc>>,
     /// How many prompts have shown it to them before.
     pub shown: usize,
 }

@@ -325,10 +325,12 @@ impl<'a> Removing<'a> {
 
     async fn came_back(&self, state: &mut State<'_>, removal: Uuid, answered: Answered) {
         let Some(leased) = state.flying.remove(&removal) else { return };
-        // Where that is not known, no list is too short.
-        let known = self.store().listed_count().await.unwrap_or(u64::MAX);
+        let last = self.store().list_before().await;
         let most = self.looker.config.guard.max_change_percent;
-        let absence = |list: &XeroList| list.proves_no_absence(known, most);
+        let absence = |list: &XeroList| match &last {
+            Ok(last) => list.proves_no_absence(*last, most),
+            Err(error) => Some(format!("the last list is not to be had: {error}")),
+        };
         let Became { ended, stop, failed } = judge(&leased, answered, absence, self.now());
         let why = ended.outcome.as_deref().unwrap_or_default();
         let (state_of, connection) = (ended.state, leased.planned.connection_id);

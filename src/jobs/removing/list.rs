@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock::Clock;
 use crate::domain::ids::ConnectionId;
+use crate::domain::reconciling::{LastList, objection};
 use crate::domain::removal::Listed;
 use crate::xero::connections::{self, Connections, Listing};
 use crate::xero::error::Error;
@@ -65,26 +66,13 @@ impl XeroList {
     }
 
     /// Why what it lacks may exist all the same. An empty list is no proof of anything: a
-    /// token whose user has no connection gets one too. `known` is how many the last good list
-    /// had, and `most` the percentage of them that may have gone since.
+    /// token whose user has no connection gets one too. `last` is the last good list, of which
+    /// `most` percent may have gone since.
     #[must_use]
-    pub fn proves_no_absence(&self, known: u64, most: f64) -> Option<String> {
-        if let Some(why) = &self.incomplete {
-            return Some(format!("Xero's list is incomplete: {why}"));
-        }
-        if self.entries.is_empty() {
-            return Some("Xero's list is empty".to_owned());
-        }
-        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-        let least = known as f64 * (100.0 - most) / 100.0;
-        #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-        let is_short = (self.entries.len() as f64) < least;
-        is_short.then(|| {
-            format!(
-                "Xero's list has {} connections, and the last one had {known}",
-                self.entries.len()
-            )
-        })
+    pub fn proves_no_absence(&self, last: Option<LastList>, most: f64) -> Option<String> {
+        let incomplete = self.incomplete.as_deref();
+        let objection = objection(self.entries.len() as u64, incomplete, last, most);
+        objection.map(|reason| reason.text)
     }
 }
 

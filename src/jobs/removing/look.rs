@@ -132,8 +132,8 @@ impl<'a> Looker<'a> {
         let mut past = store.past_but_for(self.edition, &groups, Some(self.owner)).await?;
         let seen = seen(&groups, &past, &list);
         past.set_listed(seen);
-        let known = store.listed_count().await?;
-        let absence = list.proves_no_absence(known, self.config.guard.max_change_percent);
+        let last = store.list_before().await?;
+        let absence = list.proves_no_absence(last, self.config.guard.max_change_percent);
         let verdict = |leased: &Leased| {
             if let Some(verdict) = by_list(leased, &list, absence.as_deref()) {
                 return verdict;

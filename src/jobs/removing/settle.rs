@@ -52,8 +52,8 @@ pub async fn settle(
         Ok(list) => list,
         Err(error) => return Ok(nothing(open.len(), &error)),
     };
-    let known = store.listed_count().await?;
-    if let Some(why) = list.proves_no_absence(known, config.guard.max_change_percent) {
+    let last = store.list_before().await?;
+    if let Some(why) = list.proves_no_absence(last, config.guard.max_change_percent) {
         return Ok(Settled { unknown: open.len(), why: Some(why), ..settled });
     }
     let mut ended = Vec::new();

@@ -31,7 +31,7 @@ impl Store {
         &self,
         grants: &[Vec<Connection>],
     ) -> Result<Option<BTreeMap<ConnectionKey, Listed>>, Error> {
-        if self.listed_at().await?.is_none() {
+        if self.last_good_list().await?.is_none() {
             return Ok(None);
         }
         let sql = with_ids(
@@ -49,27 +49,5 @@ impl Store {
             (ConnectionKey(connection_key), Listed { id, created_at, updated_at })
         });
         Ok(Some(listed.collect()))
-    }
-
-    /// When the last good list was read.
-    ///
-    /// # Errors
-    /// The database cannot be used.
-    pub async fn listed_at(&self) -> Result<Option<DateTime<Utc>>, Error> {
-        const SQL: &str = "SELECT read_at FROM xero_lists WHERE outcome = 'good' \
-            ORDER BY number DESC LIMIT 1";
-        Ok(with_db!(self, db => sqlx::query_scalar(SQL).fetch_optional(db).await)?)
-    }
-
-    /// How many connections the last good list had.
-    ///
-    /// # Errors
-    /// The database cannot be used.
-    pub async fn listed_count(&self) -> Result<u64, Error> {
-        const SQL: &str = "SELECT connections FROM xero_lists WHERE outcome = 'good' \
-            ORDER BY number DESC LIMIT 1";
-        let count: Option<i64> =
-            with_db!(self, db => sqlx::query_scalar(SQL).fetch_optional(db).await)?;
-        Ok(count.map_or(0, |count| u64::try_from(count).unwrap_or_default()))
     }
 }

@@ -57,9 +57,7 @@ pub struct RemovalRecord {
 
 const COLUMNS: &str = "removal_id, connection_key, connection_id, tenant_id, grant_id, plan_id, \
     planned, people, state, due_at, attempts, lost, lease_until, fence, looked_at, intended_at, \
-    settled_at, outcome, correlation, made_at, \
-    (SELECT w.returned_at FROM win_backs w WHERE w.connection_key = removals.connection_key) \
-        AS returned_at";
+    settled_at, outcome, correlation, returned_at, made_at";
 
 #[derive(Clone, sqlx::FromRow)]
 struct Row {

@@ -48,9 +48,7 @@ impl Store {
                 sum(CASE WHEN state IN ('unknown', 'deleting', 'set_aside') THEN 1 ELSE 0 END) \
                     AS failed, \
                 sum(CASE WHEN state = 'removed' THEN 1 ELSE 0 END) AS removed, \
-                sum(CASE WHEN EXISTS (SELECT 1 FROM win_backs w \
-                    WHERE w.connection_key = removals.connection_key \
-                        AND w.returned_at IS NOT NULL) THEN 1 ELSE 0 END) AS returned, \
+                sum(CASE WHEN returned_at IS NOT NULL THEN 1 ELSE 0 END) AS returned, \
                 max(settled_at) AS last_at \
              FROM removals WHERE day < $1 GROUP BY day ORDER BY day";
         let text = day_text(day);

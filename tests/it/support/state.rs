@@ -100,10 +100,12 @@ impl State {
 }
 
 /// Takes out what a bad row holds in either; tells whether that is anything.
-pub fn comparable(again: State, once: State) -> (State, State, bool) {
+pub fn comparable(again: State, once: State, bad_rows: bool) -> (State, State, bool) {
     let mut held: BTreeSet<ConnectionKey> = again.held().chain(once.held()).collect();
     // Nothing is done to a removed one whose row may be a bad one.
-    held.extend(again.removed().filter(|key| !once.connections.contains_key(key)));
+    if bad_rows {
+        held.extend(again.removed().chain(once.removed()));
+    }
     let of = |state: &State| -> BTreeSet<GrantId> {
         held.iter().filter_map(|key| Some(state.connections.get(key)?.facts.grant)).collect()
     };
