@@ -1,6 +1,7 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod approve;
 mod confirm;
 mod context;
 mod due;
@@ -11,6 +12,7 @@ mod history;
 mod migrate;
 mod outcomes;
 mod pause;
+mod plan;
 mod preview;
 mod run_once;
 pub mod scopes;
@@ -82,6 +84,12 @@ enum Command {
     /// Xero's scopes: the catalogue, and what a text means
     #[command(subcommand)]
     Scopes(scopes::Command),
+    /// Draw up a plan of the removals that come due, for named people to sign off
+    Plan(plan::Arguments),
+    /// Sign a plan of removals off
+    Approve(approve::ApproveArguments),
+    /// The plans of removals, with who signed them and what became of them
+    Plans(approve::PlansArguments),
     /// Let the one scan through that the guard stopped
     AcceptScan(accept_scan::Arguments),
     /// Bring the database's schema up to date
@@ -130,6 +138,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Settle(arguments) => settle::run(&context, arguments).await,
             Command::Outcomes(command) => outcomes::run(&context, command).await,
             Command::Scopes(command) => scopes::run(&context, command),
+            Command::Plan(arguments) => plan::run(&context, arguments).await,
+            Command::Approve(arguments) => approve::approve(&context, arguments).await,
+            Command::Plans(arguments) => approve::list(&context, arguments).await,
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,
         };

@@ -63,6 +63,25 @@ pub enum Stop {
     Interrupted,
 }
 
+impl Stop {
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Paused(why) => format!("paused: {why}"),
+            Self::Breaker => {
+                format!("{LOST_IN_A_ROW} calls one after the other got no answer from Xero")
+            }
+            Self::Over(why) => (*why).to_owned(),
+            Self::Caps(why)
+            | Self::Unavailable(why)
+            | Self::Refused(why)
+            | Self::Clock(why)
+            | Self::SetAside(why) => why.clone(),
+            Self::Interrupted => "asked to stop".to_owned(),
+        }
+    }
+}
+
 /// What became of a run's removals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
