@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::domain::class::Class;
-use crate::domain::connection::{Connection, Presence};
+use crate::domain::connection::Connection;
 use crate::domain::decide::Rules;
 use crate::domain::digest::named_prompt;
 use crate::domain::grant::{ConnectionKey, GrantId, Readiness, Unsettled};
@@ -164,7 +164,7 @@ async fn explain(
         .collect();
     let mut together: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
     for connection in store.connections_of_grants(&grants, sets).await? {
-        if connection.presence != Presence::Gone {
+        if connection.is_listed() {
             together.entry(connection.facts.grant).or_default().push(connection);
         }
     }
@@ -174,9 +174,9 @@ async fn explain(
     for connection in found {
         let grant = connection.facts.grant;
         let own = std::slice::from_ref(&connection);
-        let siblings = match connection.presence {
-            Presence::Gone => own,
-            Presence::Present | Presence::RowBad => together.get(&grant).map_or(own, Vec::as_slice),
+        let siblings = match connection.is_listed() {
+            true => together.get(&grant).map_or(own, Vec::as_slice),
+            false => own,
         };
         let held = settled.get(&grant).copied().unwrap_or_default();
         let reason = unsettled.get(&grant).copied().flatten();

@@ -1,6 +1,7 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod approve;
 mod audit;
 mod confirm;
 mod context;
@@ -13,6 +14,7 @@ mod history;
 mod migrate;
 mod outcomes;
 mod pause;
+mod plan;
 mod preview;
 mod purge;
 mod run_once;
@@ -92,6 +94,12 @@ enum Command {
     /// What was done and decided, and whether that record is whole
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Draw up a plan of the removals that come due, for named people to sign off
+    Plan(plan::Arguments),
+    /// Sign a plan of removals off
+    Approve(approve::ApproveArguments),
+    /// The plans of removals, with who signed them and what became of them
+    Plans(approve::PlansArguments),
     /// Let the one scan through that the guard stopped
     AcceptScan(accept_scan::Arguments),
     /// Bring the database's schema up to date
@@ -143,6 +151,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Forget(arguments) => forget::run(&context, arguments).await,
             Command::Purge(arguments) => purge::run(&context, arguments).await,
             Command::Audit(command) => audit::run(&context, command).await,
+            Command::Plan(arguments) => plan::run(&context, arguments).await,
+            Command::Approve(arguments) => approve::approve(&context, arguments).await,
+            Command::Plans(arguments) => approve::list(&context, arguments).await,
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,
         };

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::config::{self, Config, DatabaseUrl, Migrate};
 use crate::domain::audit::Head;
+use crate::domain::ids::TenantId;
 use crate::inventory::{Columns, Reader, Selection, Source};
 use crate::store::home::{Home, Moved};
 use crate::store::settings::Keys;
@@ -122,6 +123,29 @@ impl Workplace {
         is_builtin: bool,
         env: &(dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Reader, Failure> {
+        self.open_inventory(config, is_builtin, env, Selection::All).await
+    }
+
+    /// Opens the inventory for a second look at all that it says about some tenants.
+    ///
+    /// # Errors
+    /// As [`Workplace::inventory`].
+    pub async fn second_look(
+        &self,
+        config: &Config,
+        env: &(dyn Fn(&str) -> Option<OsString> + Sync),
+        tenants: Vec<TenantId>,
+    ) -> Result<Reader, Failure> {
+        self.open_inventory(config, false, env, Selection::Tenants(tenants)).await
+    }
+
+    async fn open_inventory(
+        &self,
+        config: &Config,
+        is_builtin: bool,
+        env: &(dyn Fn(&str) -> Option<OsString> + Sync),
+        selection: Selection,
+    ) -> Result<Reader, Failure> {
         let columns = Columns::new(
             config.inventory.columns.iter().map(|(ours, theirs)| (*ours, theirs.as_str())),
         )?;
@@ -134,12 +158,12 @@ impl Workplace {
             config::Source::Sql { url, query } => Source::Sql {
                 url: SecretString::from(url.resolve(&|name| env(name))?.expose()),
                 query: query.clone(),
-                selection: Selection::All,
+                selection,
             },
             config::Source::Table => Source::Sql {
                 url: self.own_url(config),
                 query: "SELECT * FROM inventory".to_owned(),
-                selection: Selection::All,
+                selection,
             },
         };
         Ok(Reader::open(source, columns).await?)

@@ -78,12 +78,7 @@ pub(super) fn word<T: serde::de::DeserializeOwned>(
 }
 
 pub(super) fn presence(text: &str) -> Result<Presence, Error> {
-    match text {
-        "present" => Ok(Presence::Present),
-        "row_bad" => Ok(Presence::RowBad),
-        "gone" => Ok(Presence::Gone),
-        other => Err(Error::inconsistent("connections", "presence", other)),
-    }
+    Presence::parse(text).ok_or_else(|| Error::inconsistent("connections", "presence", text))
 }
 
 /// Evidence as it is stored: source, number of the scope set, microseconds since 1970.

@@ -27,6 +27,7 @@ struct TellingRow {
     connected_at: Option<DateTime<Utc>>,
     removal_from: Option<DateTime<Utc>>,
     is_notice: bool,
+    sent_at: DateTime<Utc>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -133,6 +134,12 @@ impl Store {
             aliases.resolve(&mut row.recipient);
             past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
         }
+        for removal in self.past_removals(grants, owner).await? {
+            past.add_removal(removal);
+        }
+        if let Some(listed) = self.listed(grants).await? {
+            past.set_listed(listed);
+        }
         Ok(past)
     }
 
@@ -140,7 +147,8 @@ impl Store {
         let sql = with_ids(
             self,
             "SELECT c.connection_key, p.recipient, p.stage, p.deadline, c.required, \
-                c.connected_at, c.removal_from, p.is_notice \
+                c.connected_at, c.removal_from, p.is_notice, \
+                COALESCE(p.sent_at, p.made_at) AS sent_at \
              FROM prompt_connections c JOIN prompts p ON p.prompt_id = c.prompt_id \
              WHERE c.connection_key {ids} AND p.state = 'sent' AND p.bounced_at IS NULL \
                 AND p.deadline IS NOT NULL",
@@ -174,6 +182,7 @@ impl TellingRow {
             deadline: self.deadline,
             required: set,
             connected_at: self.connected_at,
+            sent_at: self.sent_at,
             removal_from: self.removal_from,
             is_notice: self.is_notice,
         })

@@ -43,6 +43,7 @@ mod prompting_replicas;
 mod prompting_webhooks;
 mod purging;
 mod read_only;
+mod removing;
 mod rights;
 mod scan_bad_rows;
 mod scan_grants;

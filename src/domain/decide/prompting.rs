@@ -4,6 +4,7 @@ use super::{
     Action, Campaign, Channel, Code, Connection, Decision, HeldBack, History, Party, PromptLine,
     Reason, Recipient, Rules, ScopeSet, Stage, Way, hold_back, is_awaiting,
 };
+use crate::domain::told::Made;
 
 /// One recipient, one channel, and the stage that is open to it or stopped.
 struct Course<'a, 'p> {
@@ -62,6 +63,7 @@ impl<'a> Rules<'a> {
                         connection: connection.key,
                         missing: self.missing(connection, held),
                         last_used_at: connection.facts.last_used_at,
+                        connected_at: Made::of(connection, past.in_xero(connection)).at(),
                         shown: past.shown(connection.key, &course.party.recipient.key()),
                     });
                 } else {

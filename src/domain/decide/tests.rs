@@ -8,7 +8,9 @@ use super::*;
 use crate::domain::campaign::WorkingTime;
 use crate::domain::class::Class;
 use crate::domain::example::{at, connection, person, removal, stage};
+use crate::domain::removal::{InXero, PastRemoval};
 use crate::domain::scopes::catalogue;
+use crate::domain::told::Told;
 
 const IN_INVITATION: &str = "2027-01-20T01:00:00Z";
 const IN_WINDOW: &str = "2027-08-25T01:00:00Z";
@@ -39,6 +41,14 @@ impl History for Open {
 
     fn shown(&self, _: ConnectionKey, _: &str) -> usize {
         0
+    }
+
+    fn removals(&self, _: &Connection) -> &[PastRemoval] {
+        &[]
+    }
+
+    fn in_xero(&self, _: &Connection) -> InXero {
+        InXero::Unread
     }
 }
 
@@ -83,6 +93,7 @@ impl World {
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
             correction: None,
+            planned: None,
             founded_at: at("2026-11-21T00:00:00Z"),
             now: at(now),
         }

@@ -71,6 +71,9 @@ pub struct Scan<'a> {
     pub rules: &'a inventory::Rules,
     pub required: ScopeSet,
     pub app_flow: Flow,
+    /// Xero's own list is to be had, and tells whether a removed connection has come back.
+    /// Without it, what a row shows that is newer than the removal does.
+    pub has_list: bool,
     pub limits: GuardLimits,
     pub now: DateTime<Utc>,
     pub run_id: Uuid,
@@ -296,6 +299,7 @@ impl Scan<'_> {
             known: &gathered.known,
             required: self.required,
             app_flow: self.app_flow,
+            has_list: self.has_list,
             now: self.now,
             watcher: self.watcher,
             cancel: self.cancel,

@@ -234,7 +234,7 @@ async fn without_forgotten(tx: &mut Tx, wanted: Vec<Wanted>) -> Result<Vec<Wante
 }
 
 /// Lets one worker lease at a time. On SQLite the write transaction itself does that.
-pub(crate) async fn lock(tx: &mut Tx) -> Result<(), Error> {
+pub(in crate::store) async fn lock(tx: &mut Tx) -> Result<(), Error> {
     /// Any number, as long as it is nobody else's in this database.
     const LEASING: i64 = 0x5845_524f_4c45_4153;
     match tx {
@@ -250,7 +250,7 @@ pub(crate) async fn lock(tx: &mut Tx) -> Result<(), Error> {
 }
 
 /// The reason of the pause in force.
-pub(super) async fn pause(tx: &mut Tx) -> Result<Option<String>, Error> {
+pub(in crate::store) async fn pause(tx: &mut Tx) -> Result<Option<String>, Error> {
     const SQL: &str =
         "SELECT reason FROM pauses WHERE resumed_at IS NULL ORDER BY paused_at LIMIT 1";
     Ok(with_tx!(tx, db => sqlx::query_scalar(SQL).fetch_optional(db).await)?)

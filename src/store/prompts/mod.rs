@@ -21,9 +21,9 @@ use super::{Error, Store, Tx, with_db, with_tx};
 
 pub use advance::{Advanced, Ended, Shown, Start};
 pub use lease::{Lease, Leased, Leasing, Wanted};
+pub(super) use lease::{lock as leasing_lock, pause as pause_within};
 pub use story::PromptStory;
 
-pub(super) use lease::lock;
 pub(super) use record::{RECORDED, Recorded};
 
 /// What counts against the caps on one of the campaign's days.
