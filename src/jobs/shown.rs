@@ -48,7 +48,8 @@ pub async fn digest_about(
     let rules = Rules { now, ..bearings.rules(config) };
     let correction = Campaign::correction();
     let named = config.campaign.stages.iter().find(|stage| stage.name == occasion.stage);
-    let stage = named.unwrap_or(&correction);
+    let follow_up = config.win_back.iter().find(|one| one.stage.name == occasion.stage);
+    let stage = named.or(follow_up.map(|one| &one.stage)).unwrap_or(&correction);
     let is_shown = |one: &Connection| {
         let awaits = one.presence.counts() && one.standing.readiness == Readiness::Awaiting;
         awaits || one.key == asked.key
@@ -62,6 +63,7 @@ pub async fn digest_about(
             let held = settled.get(&connection.facts.grant).copied().unwrap_or_default();
             let line = PromptLine {
                 stage,
+                wave: 0,
                 party: party.clone(),
                 channel: Channel::Email,
                 connection: connection.key,

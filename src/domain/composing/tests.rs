@@ -68,6 +68,7 @@ impl World {
         About {
             line: PromptLine {
                 connected_at: None,
+                wave: 0,
                 stage: &self.campaign.stages[1],
                 party: Party {
                     recipient: Recipient::Address("Jo@a.example".parse().unwrap()),
