@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::delivery::sample::Occasion;
 use crate::domain::campaign::{Campaign, Channel};
 use crate::domain::composing::About;
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, Presence};
 use crate::domain::decide::{PromptLine, Rules};
 use crate::domain::digest::Digest;
 use crate::domain::grant::{GrantId, Readiness};
@@ -51,8 +51,11 @@ pub async fn digest_about(
     let follow_up = config.win_back.iter().find(|one| one.stage.name == occasion.stage);
     let stage = named.or(follow_up.map(|one| &one.stage)).unwrap_or(&correction);
     let is_shown = |one: &Connection| {
-        let awaits = one.presence.counts() && one.standing.readiness == Readiness::Awaiting;
-        awaits || one.key == asked.key
+        let is_about = match follow_up {
+            Some(_) => one.presence == Presence::Removed,
+            None => one.presence.counts() && one.standing.readiness == Readiness::Awaiting,
+        };
+        is_about || one.key == asked.key
     };
     let about = store
         .connections_of_grants(&ids, sets)
