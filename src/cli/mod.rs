@@ -1,17 +1,20 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod answering;
 mod confirm;
 mod context;
 mod due;
 mod exempt;
 mod explain;
 pub mod format;
+mod healthcheck;
 mod history;
 mod migrate;
 mod outcomes;
 mod pause;
 mod preview;
+mod run;
 mod run_once;
 pub mod scopes;
 mod settle;
@@ -54,6 +57,10 @@ struct Arguments {
 enum Command {
     /// Run the jobs now, in the order of jobs.toml
     RunOnce(run_once::Arguments),
+    /// Stay up and run each job on its schedule
+    Run,
+    /// Ask the `worker run` of this machine whether it is alive
+    Healthcheck(healthcheck::Arguments),
     /// Where the campaign stands, by the last complete scan
     Status(status::Arguments),
     /// Everything known and decided about a connection, and what comes next
@@ -118,6 +125,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let exit = runtime.block_on(async {
         let outcome = match arguments.command {
             Command::RunOnce(arguments) => run_once::run(&context, arguments).await,
+            Command::Run => run::run(&context).await,
+            Command::Healthcheck(arguments) => healthcheck::run(&context, arguments).await,
             Command::Status(arguments) => status::run(&context, arguments).await,
             Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Due(arguments) => due::run(&context, arguments).await,

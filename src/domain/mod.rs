@@ -10,6 +10,7 @@ pub mod composing;
 pub mod confirmation;
 pub mod connection;
 pub mod consent;
+pub mod coverage;
 pub mod decide;
 pub mod digest;
 pub mod endpoint;

@@ -48,6 +48,7 @@ codes! {
     NotConfirmed = "not_confirmed", "no named person has confirmed what the program cannot see for itself";
     PreflightFailed = "preflight_failed", "what a message relies on does not work";
     DatabaseMoved = "database_moved", "the database is a copy, an older one, or a new one where there was another";
+    ClockDiffers = "clock_differs", "this machine's clock differs from the database's";
     // Of one connection.
     RowBad = "row_bad", "the inventory's row for it is bad: its state is kept and nothing is done to it";
     Manual = "manual", "custom and OAuth 1.0a connections are left to people";

@@ -65,7 +65,8 @@ impl Setting<'_> {
                 "an earlier worker was gone in the middle of sending: nobody knows whether these \
                  arrived"
             );
-            finished.progress.prompts_unknown = Some(unknown);
+            let before = finished.progress.prompts_unknown.unwrap_or_default();
+            finished.progress.prompts_unknown = Some(before + unknown);
             finished.exit = finished.exit.and(Exit::EffectFailed);
         }
         Ok(())
@@ -292,6 +293,12 @@ impl Setting<'_> {
     fn say_why(&self, stop: Option<Stop>, finished: &mut Finished) {
         let exit = match stop {
             None | Some(Stop::Stale) => return,
+            Some(Stop::Interrupted)
+                if self.until.is_some_and(|until| until <= self.clock.now()) =>
+            {
+                tracing::info!("the run's time is used up: the next run goes on");
+                Exit::Done
+            }
             Some(Stop::Interrupted) => {
                 tracing::warn!("stopped before all prompts were sent: the next run goes on");
                 Exit::CouldNotRun

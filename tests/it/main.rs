@@ -1,5 +1,6 @@
 //! Everything that reads or writes, in one test binary.
 
+mod always;
 mod announcement_ledger;
 mod announcements;
 mod architecture;
@@ -48,6 +49,7 @@ mod scan_presence;
 mod scan_stories;
 mod scan_together;
 mod scan_volume;
+mod schedule_croner;
 mod schema;
 mod secrets;
 mod settling;

@@ -13,6 +13,7 @@ use crate::domain::told::PromptState;
 use crate::store::bulk::{Amount, Cell, Kind, Target, fill};
 use crate::store::dialect::{Dialect, Ids, Words, with_ids, with_words};
 use crate::store::home::count_effects;
+use crate::store::leases::is_over;
 use crate::store::{Error, Store, Tx, with_tx};
 
 use super::{day_text, used_today};
@@ -123,7 +124,7 @@ impl Store {
     /// today by mail.
     ///
     /// # Errors
-    /// The database cannot be used.
+    /// The run is over, or the database cannot be used.
     pub async fn lease_prompts(
         &self,
         wanted: Vec<Wanted>,
@@ -132,6 +133,9 @@ impl Store {
     ) -> Result<Leasing, Error> {
         let mut tx = self.begin().await?;
         lock(&mut tx).await?;
+        if is_over(&mut tx, lease.run).await? {
+            return Err(Error::RunOver);
+        }
         let mut leasing = Leasing { paused: pause(&mut tx).await?, ..Leasing::default() };
         if leasing.paused.is_some() {
             tx.rollback().await?;

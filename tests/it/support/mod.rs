@@ -13,6 +13,7 @@ pub mod pg;
 mod pg_roles;
 pub mod place;
 pub mod prompts;
+pub mod replica;
 pub mod said;
 pub mod schema;
 pub mod sending;
