@@ -48,7 +48,7 @@ async fn keep(context: &Context, cancel: &CancellationToken) -> Result<Exit, Tro
     if let Ok(address) = listener.local_addr() {
         tracing::info!(http.listen = %address, "answering for health and metrics");
     }
-    let health = Arc::new(Health::starting());
+    let health = Arc::new(Health::starting(cancel.clone()));
     let answering = Answering::new(config.clone(), Arc::clone(&health));
     let served = tokio::spawn(serve(listener, answering.clone()));
     let watch = Watch::new(context.terminal.clone());
@@ -130,15 +130,6 @@ async fn kept(
     }
     health.note(Unfit::Database, None);
     health.note(Unfit::Starting, None);
-    let cancel = setting.cancel;
     let scheduler = Scheduler { setting, workplace, worker, health };
-    let stopping = async {
-        cancel.cancelled().await;
-        health.note(Unfit::Stopping, Some("the process was asked to stop".to_owned()));
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        exit = scheduler.run(random) => Ok(exit),
-        () = stopping => Ok(Exit::Done),
-    }
+    Ok(scheduler.run(random).await)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 
 /// Something that keeps the process from working.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,12 +36,14 @@ impl Trouble {
 pub struct Health {
     troubles: Mutex<BTreeMap<Trouble, String>>,
     next: Mutex<BTreeMap<String, DateTime<Utc>>>,
+    stopping: CancellationToken,
 }
 
 impl Health {
+    /// A process that has just begun, until it is asked to stop.
     #[must_use]
-    pub fn starting() -> Self {
-        let health = Self::default();
+    pub fn starting(stopping: CancellationToken) -> Self {
+        let health = Self { stopping, ..Self::default() };
         health.note(Trouble::Starting, Some("the database has not been opened yet".to_owned()));
         health
     }
@@ -64,7 +67,11 @@ impl Health {
 
     #[must_use]
     pub fn troubles(&self) -> BTreeMap<Trouble, String> {
-        lock(&self.troubles).clone()
+        let mut troubles = lock(&self.troubles).clone();
+        if self.stopping.is_cancelled() {
+            troubles.insert(Trouble::Stopping, "the process was asked to stop".to_owned());
+        }
+        troubles
     }
 
     /// When a job fires next.

@@ -71,7 +71,7 @@ impl Scheduler<'_> {
         let mut met_at = None;
         while !cancel.is_cancelled() {
             let pause = match self.look(job, &timing, &mut random).await {
-                Ok(Looked::Ran(exit)) if cancel.is_cancelled() => return exit,
+                Ok(Looked::Ran(exit)) if self.is_cut_short(exit) => return exit,
                 Ok(Looked::Ran(_)) => {
                     self.look_at_zones(job, &mut met_at).await;
                     continue;
@@ -134,8 +134,10 @@ impl Scheduler<'_> {
             Turn::Begin(fire) => {
                 store.begin_fire(&job.name, fire, run_id, clock.now()).await?;
                 let exit = self.begin(&hold, job, &*clock, random).await;
-                let is_cut_short = self.setting.cancel.is_cancelled() && exit != Exit::Done;
-                let state = if is_cut_short { FireState::Interrupted } else { FireState::Done };
+                let state = match self.is_cut_short(exit) {
+                    true => FireState::Interrupted,
+                    false => FireState::Done,
+                };
                 let mut patience = Patience::of(self.setting.config.database.wait);
                 while let Err(error) = store
                     .end_fire(&job.name, fire, run_id, state, clock.now(), Some(exit.code()))
@@ -152,6 +154,11 @@ impl Scheduler<'_> {
         };
         hold.release().await?;
         Ok(looked)
+    }
+
+    /// Whether a run that ended so has work left because the process is to stop.
+    fn is_cut_short(&self, exit: Exit) -> bool {
+        self.setting.cancel.is_cancelled() && exit == Exit::CouldNotRun
     }
 
     async fn begin(&self, hold: &Hold, job: &Job, clock: &dyn Clock, random: &mut StdRng) -> Exit {

@@ -40,8 +40,8 @@ impl Shutdown {
                     tracing::warn!("asked to stop a second time: leaving at once");
                     at_once.cancel();
                 } else {
-                    tracing::warn!("asked to stop: finishing in order");
                     asked.cancel();
+                    tracing::warn!("asked to stop: finishing in order");
                 }
             }
         });

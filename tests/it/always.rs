@@ -54,12 +54,16 @@ async fn each_fire_of_several_processes_runs_once_and_restarts_make_up_for_the_l
             std::thread::sleep(std::time::Duration::from_millis(200));
         }
         for replica in &mut replicas {
-            assert_eq!(replica.stops(), Some(0), "{base:?}: {:#?}", replica.lines());
+            // 1 if it was in the middle of a run, which the next one then goes on with.
+            let code = replica.stops();
+            assert!(matches!(code, Some(0 | 1)), "{base:?}: {:#?}", replica.lines());
         }
         let attempts = fires(&sending, "CAST(attempts AS text)").await;
         assert!(attempts.iter().all(|attempts| attempts == "1"), "{base:?} {attempts:?}");
         let states = fires(&sending, "state").await;
-        assert!(states.iter().all(|state| state == "done"), "{base:?} {states:?}");
+        let (last, before) = states.split_last().expect("fires");
+        assert!(before.iter().all(|state| state == "done"), "{base:?} {states:?}");
+        assert!(["done", "interrupted"].contains(&last.as_str()), "{base:?} {last}");
         let told: usize = replicas.iter().map(|replica| replica.runs(0).len()).sum();
         assert_eq!(told, states.len(), "{base:?}: one run for each fire");
         // The runs of a job follow each other.
@@ -69,9 +73,10 @@ async fn each_fire_of_several_processes_runs_once_and_restarts_make_up_for_the_l
         assert_eq!(sending.recipients().len(), 5, "{base:?}");
 
         let mut restarted = replica(&sending);
-        restarted.runs(1);
-        assert_eq!(restarted.stops(), Some(0));
+        restarted.runs(2);
+        restarted.stops();
         assert_eq!(sending.recipients().len(), 5, "{base:?}");
+        assert!(fires(&sending, "state").await.len() > states.len(), "{base:?}");
     }
 }
 
@@ -156,13 +161,14 @@ async fn a_killed_process_is_taken_over_by_one_on_the_same_machine_at_once() {
         a_fire_is_due(&sending).await;
         let mut first = replica(&sending);
         reached.recv().expect("it came to its first message");
-        let second = replica(&sending);
+        let mut second = replica(&sending);
         second.tells("answering");
         first.kill();
         drop(go_on);
         // What the dead one was handing over stays unknown; the rest goes out.
         let ended = second.runs(1).remove(0);
         assert_eq!((&ended["prompts_sent"], &ended["prompts_unknown"]), (&5.into(), &1.into()));
+        assert_eq!(second.stops(), Some(0), "{base:?}");
         let gone = sending.texts("SELECT state FROM fires WHERE attempts = 2").await;
         assert_eq!(gone, ["done"], "{base:?}: the same fire, by the other");
         let all: BTreeSet<String> = sending.recipients().into_iter().collect();
@@ -277,7 +283,7 @@ fn it_answers_for_its_health_and_in_metrics() {
         assert!(body.lines().any(|there| there == line), "{line}\n{body}");
     }
     assert!(body.contains("worker_next_fire_timestamp_seconds{job=\"campaign\"}"), "{body}");
-    assert_eq!(replica.stops(), Some(0));
+    replica.stops();
 }
 
 #[test]
@@ -352,13 +358,12 @@ async fn a_process_whose_schema_was_migrated_by_a_newer_one_does_no_more_work() 
                  SELECT 9999, 'newer', success, checksum, 0 FROM _sqlx_migrations LIMIT 1",
             )
             .await;
-        let told = old.tells("not ready");
-        assert_eq!(told["code"], "schema_differs", "{told}");
+        old.says(1, |line| line["code"] == "schema_differs");
         let before = fires(&sending, "state").await.len();
         std::thread::sleep(std::time::Duration::from_secs(3));
         assert!(fires(&sending, "state").await.len() <= before + 1, "{base:?}");
         assert_eq!(old.ask("/readyz").0, 503);
-        assert_eq!(old.stops(), Some(0));
+        assert_eq!(old.stops(), Some(0), "it was at rest");
         sending.worker(&["run-once"]).complains(1, "knows only", "newer worker");
     }
 }

