@@ -167,7 +167,7 @@ async fn held(
         Ok(hold) => hold,
         Err(failure) => {
             complain(&failure);
-            return setting.report_nothing(run_id, job, failure.exit());
+            return setting.report_unbegun(run_id, job, workplace, failure.exit()).await;
         }
     };
     let finished = setting.run_held(&hold, job, workplace, random).await;

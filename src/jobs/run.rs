@@ -155,7 +155,22 @@ impl Setting<'_> {
         self.report_nothing(new_id(self.clock, random), job, exit)
     }
 
-    /// The same under a given id.
+    /// A run that could not begin, with what is in force.
+    pub async fn report_unbegun(
+        &self,
+        run_id: Uuid,
+        job: &Job,
+        workplace: &Workplace,
+        exit: Exit,
+    ) -> Finished {
+        let mut finished = self.begun(job, run_id);
+        finished.exit = exit;
+        self.fall_back(workplace, &mut finished.progress).await;
+        report(&finished.progress);
+        finished
+    }
+
+    /// The same under a given id, when there is no time to look.
     pub fn report_nothing(&self, run_id: Uuid, job: &Job, exit: Exit) -> Finished {
         let mut finished = self.begun(job, run_id);
         finished.exit = exit;
