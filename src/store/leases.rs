@@ -32,10 +32,10 @@ pub struct Claim<'a> {
     pub has_effects: bool,
 }
 
-/// Takes out of their hands what runs of a job have that has not ended: their process is gone,
-/// or must not go on.
+/// Takes out of their hands what runs that have not ended have not begun to hand over: their
+/// process is gone, or must not go on.
 const LET_GO: &str = "UPDATE prompts SET lease_until = $2 \
-    WHERE state IN ('leased', 'sending') AND lease_until > $2 \
+    WHERE state = 'leased' AND lease_until > $2 \
         AND run_id IN (SELECT run_id FROM runs WHERE job = $1 AND finished_at IS NULL)";
 
 /// And ends them.

@@ -18,6 +18,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
         "jobs",
         &[
             "domain",
+            "schedule",
             "config",
             "delivery",
             "xero",
