@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::clock::{Clock, ShiftedClock};
@@ -36,6 +37,11 @@ pub async fn common_clock(store: &Store, own: &dyn Clock) -> Result<Arc<dyn Cloc
     let ahead = ahead(store, own).await?;
     let by = if differing(ahead).is_some() { TimeDelta::zero() } else { ahead };
     Ok(Arc::new(ShiftedClock { by }))
+}
+
+/// What the log says of all that belongs to a run.
+fn run_span(run_id: Uuid, job: &Job) -> tracing::Span {
+    tracing::info_span!("run", %run_id, job = job.name)
 }
 
 impl Worker {
@@ -76,11 +82,10 @@ impl Worker {
             }
             if !is_told {
                 is_told = true;
-                tracing::info!(
-                    job = job.name,
-                    "waiting for another run of this job: {} has it",
-                    held.by
-                );
+                let by = held.by;
+                run_span(run_id, job).in_scope(|| {
+                    tracing::info!("waiting for another run of this job: {by} has it");
+                });
             }
             tokio::select! {
                 biased;
@@ -100,6 +105,17 @@ impl Setting<'_> {
         workplace: &Workplace,
         random: &mut (dyn Rng + Send),
     ) -> Finished {
+        let span = run_span(hold.run_id, job);
+        self.run_watched(hold, job, workplace, random).instrument(span).await
+    }
+
+    async fn run_watched(
+        &self,
+        hold: &Hold,
+        job: &Job,
+        workplace: &Workplace,
+        random: &mut (dyn Rng + Send),
+    ) -> Finished {
         let cancel = self.cancel.child_token();
         let until = self.clock.now() + job.budget;
         let run = Setting { cancel: &cancel, until: Some(until), ..*self };
@@ -107,11 +123,10 @@ impl Setting<'_> {
             tokio::select! {
                 () = self.cancel.cancelled() => {}
                 () = hold.lost().cancelled() => tracing::error!(
-                    job = job.name,
                     "another process has taken this job over: nothing more is done here"
                 ),
                 () = self.clock.sleep(job.budget) => tracing::info!(
-                    job = job.name, minutes = job.budget.num_minutes(),
+                    minutes = job.budget.num_minutes(),
                     "the time budget of the run is used up"
                 ),
             }
@@ -129,7 +144,6 @@ impl Setting<'_> {
     /// Writes down that a run did not come to its end in order.
     async fn cut_off(&self, hold: &Hold, job: &Job, workplace: &Workplace) -> Finished {
         tracing::error!(
-            job = job.name,
             remedy = "what was in flight is settled as after a crash",
             "the run did not end within {} s after it was to stop: leaving it",
             GRACE.num_seconds()
