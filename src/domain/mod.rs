@@ -2,6 +2,7 @@
 //! calendar, decisions and budgets. Pure: no clock, no randomness, no input or output.
 
 pub mod address;
+pub mod audit;
 pub mod budget;
 pub mod calendar;
 pub mod campaign;
@@ -11,6 +12,7 @@ pub mod confirmation;
 pub mod connection;
 pub mod consent;
 pub mod coverage;
+pub mod dates;
 pub mod decide;
 pub mod digest;
 pub mod endpoint;
@@ -21,6 +23,8 @@ pub mod grant;
 pub mod ids;
 pub mod language;
 pub mod next;
+pub mod pseudonym;
+pub mod rate;
 pub mod reason;
 pub mod recipient;
 pub mod request_body;

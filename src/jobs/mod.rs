@@ -3,8 +3,10 @@
 mod announcing;
 mod aside;
 pub mod bearings;
+pub mod calling;
 pub mod confirming;
 pub mod due;
+pub mod erasing;
 pub mod exit;
 mod failure;
 pub mod firing;

@@ -23,10 +23,12 @@ pub enum Error {
     OtherApp { bound: String, configured: String },
     #[error("the database holds {table}.{column} = {value:?}, which this worker cannot read")]
     Inconsistent { table: &'static str, column: &'static str, value: String },
-    #[error("another worker completed a scan meanwhile")]
+    #[error("another worker completed a scan, or somebody was erased, meanwhile")]
     Overtaken,
     #[error("this run was taken for gone, and another process goes on with its job")]
     RunOver,
+    #[error("the campaign of this database is over: its people were erased, and the key with them")]
+    Closed,
 }
 
 /// What the reader of an error can do about it.
@@ -89,7 +91,8 @@ impl Error {
                 "nothing to do: the other process does the work. Did this one stand still, or lose \
                  the database, for longer than a lease lasts?"
             }
-            Self::Overtaken => "nothing to do: the other worker's scan is in force; run again",
+            Self::Overtaken => "nothing to do: what is in force is right; run again",
+            Self::Closed => "for another campaign, use a database of its own ([database] url)",
         })
     }
 

@@ -4,6 +4,7 @@
 //! lists of ids, bulk writes, and how a write transaction begins.
 
 pub mod announcements;
+pub mod audit;
 pub mod awaiting;
 mod binary;
 mod bulk;
@@ -12,9 +13,11 @@ pub mod connections;
 mod copy;
 mod dialect;
 pub mod endpoints;
+mod erasing;
 mod error;
 pub mod exemptions;
 pub mod fires;
+pub mod forgotten;
 pub mod home;
 pub mod leases;
 pub mod lookup;
@@ -25,6 +28,8 @@ pub mod pauses;
 mod pipe;
 pub mod preflights;
 pub mod prompts;
+pub mod purging;
+mod rates;
 pub mod runs;
 pub mod scans;
 mod scope_sets;
