@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use rand::rngs::StdRng;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::clock::{Clock, FixedClock};
 use crate::config::Job;
@@ -14,7 +15,7 @@ use crate::jobs::shutdown::Shutdown;
 use crate::jobs::standing::{leave, snapshot};
 use crate::jobs::weather::Patience;
 use crate::jobs::workplace::Workplace;
-use crate::jobs::{Failure, common_clock, scan};
+use crate::jobs::{Failure, common_clock, run_span, scan};
 use crate::report::plan_text;
 use crate::store::settings::Keys;
 
@@ -160,13 +161,12 @@ async fn held(
     random: &mut StdRng,
 ) -> Finished {
     let run_id = new_id(setting.clock, random);
-    let until = setting.clock.now() + job.budget;
-    let mut patience = Patience::of(setting.config.database.wait);
-    let waited = worker.wait_for(job, run_id, until, &mut patience, setting.cancel).await;
-    let hold = match waited {
+    let span = run_span(run_id, job);
+    let turn = setting.take_turn(worker, job, workplace, run_id, random);
+    let hold = match turn.instrument(span.clone()).await {
         Ok(hold) => hold,
         Err(failure) => {
-            complain(&failure);
+            span.in_scope(|| complain(&failure));
             return setting.report_unbegun(run_id, job, workplace, failure.exit()).await;
         }
     };

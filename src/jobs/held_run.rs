@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use rand::Rng;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -15,7 +14,7 @@ use crate::store::Store;
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::hold::{Hold, Worker};
+use super::hold::{Held, Hold, Worker};
 use super::holder::Holder;
 use super::run::{Finished, Setting};
 use super::scan;
@@ -40,7 +39,8 @@ pub async fn common_clock(store: &Store, own: &dyn Clock) -> Result<Arc<dyn Cloc
 }
 
 /// What the log says of all that belongs to a run.
-fn run_span(run_id: Uuid, job: &Job) -> tracing::Span {
+#[must_use]
+pub fn run_span(run_id: Uuid, job: &Job) -> tracing::Span {
     tracing::info_span!("run", %run_id, job = job.name)
 }
 
@@ -50,28 +50,33 @@ impl Worker {
     pub fn new(store: Store, clock: Arc<dyn Clock>, id: Uuid) -> Self {
         Self { store, clock, id, holder: Holder::own() }
     }
+}
 
-    /// Takes a job for a run; waits for it until the time given.
+impl Setting<'_> {
+    /// Takes a job for a run. Where it is in somebody else's hands, this waits for it until the
+    /// job's time budget is used up, and takes part in the sending meanwhile.
     ///
     /// # Errors
     /// It does not come free by then, the process is asked to stop, or the database cannot be
     /// used.
-    pub async fn wait_for(
+    pub async fn take_turn(
         &self,
+        worker: &Worker,
         job: &Job,
+        workplace: &Workplace,
         run_id: Uuid,
-        until: DateTime<Utc>,
-        patience: &mut Patience,
-        cancel: &CancellationToken,
+        random: &mut (dyn Rng + Send),
     ) -> Result<Hold, Failure> {
-        let mut is_told = false;
+        let until = self.clock.now() + job.budget;
+        let mut patience = Patience::of(self.config.database.wait);
+        let (mut is_told, mut assisted) = (false, None);
         loop {
-            let held = match self.hold(job, run_id).await {
+            let held = match worker.hold(job, run_id).await {
                 Ok(Ok(hold)) => return Ok(hold),
                 Ok(Err(held)) => held,
                 Err(error) => {
                     let failure = error.into();
-                    if patience.outlasts(&failure, &*self.clock, cancel).await {
+                    if patience.outlasts(&failure, self.clock, self.cancel).await {
                         continue;
                     }
                     return Err(failure);
@@ -82,21 +87,36 @@ impl Worker {
             }
             if !is_told {
                 is_told = true;
-                let by = held.by;
-                run_span(run_id, job).in_scope(|| {
-                    tracing::info!("waiting for another run of this job: {by} has it");
-                });
+                tracing::info!("waiting for another run of this job: {} has it", held.by);
+            }
+            if held.shared.is_some() && held.shared != assisted {
+                assisted = held.shared;
+                self.assist_if(job, workplace, &held, random).await;
             }
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Err(scan::Error::Interrupted.into()),
+                () = self.cancel.cancelled() => return Err(scan::Error::Interrupted.into()),
                 () = self.clock.sleep(LOOK) => {}
             }
         }
     }
-}
 
-impl Setting<'_> {
+    /// Takes part in the run of whoever has the job, if that is wanted. What goes wrong is told
+    /// there, or here once.
+    pub(super) async fn assist_if(
+        &self,
+        job: &Job,
+        workplace: &Workplace,
+        held: &Held,
+        random: &mut (dyn Rng + Send),
+    ) {
+        let Some(run_id) = held.shared else { return };
+        let assisting = self.assist(job, workplace, run_id, random);
+        if let Err(failure) = assisting.instrument(run_span(run_id, job)).await {
+            tracing::warn!("no more part is taken in the other run: {failure}");
+        }
+    }
+
     /// Runs a job that this process holds.
     pub async fn run_held(
         &self,

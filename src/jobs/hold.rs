@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -46,7 +46,8 @@ pub struct Hold {
 #[derive(Clone, Debug)]
 pub struct Held {
     pub by: String,
-    pub until: DateTime<Utc>,
+    /// The run that others may take part in, if there is one.
+    pub shared: Option<Uuid>,
 }
 
 impl Worker {
@@ -81,7 +82,7 @@ impl Worker {
         let by = there.as_ref().and_then(holder);
         Ok(Err(Held {
             by: by.map_or_else(|| "another process".to_owned(), |holder| holder.name()),
-            until: there.map_or(now, |lease| lease.until),
+            shared: there.filter(|lease| lease.sharing).map(|lease| lease.run_id),
         }))
     }
 

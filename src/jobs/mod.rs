@@ -2,6 +2,7 @@
 
 mod announcing;
 mod aside;
+mod assisting;
 pub mod bearings;
 pub mod calling;
 pub mod confirming;
@@ -35,4 +36,4 @@ pub mod weather;
 pub mod workplace;
 
 pub use failure::Failure;
-pub use held_run::common_clock;
+pub use held_run::{common_clock, run_span};

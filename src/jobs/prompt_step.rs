@@ -40,6 +40,8 @@ pub(super) struct PromptStep<'a> {
     pub run_id: Uuid,
     /// When the inventory was read.
     pub looked_at: DateTime<Utc>,
+    /// The run is in another process's hands.
+    pub assists: bool,
 }
 
 /// What prompts are sent with.
@@ -233,8 +235,13 @@ impl Setting<'_> {
         let total = work.len();
         let mut works = work.reader::<Work>()?;
         let mut leased = 0;
+        let mut owners = Vec::new();
+        if !step.assists {
+            store.share_run(step.run_id, true).await?;
+        }
         let stop = loop {
             let owner = new_id(self.clock, random);
+            owners.push(owner);
             let workplace = step.workplace;
             let mut aside = aside::set_aside(store).await?;
             let probe = probes.pop();
@@ -273,7 +280,7 @@ impl Setting<'_> {
             if sent.stop.is_none() && is_probe {
                 continue;
             }
-            if sent.stop != Some(Stop::Stale) {
+            if sent.stop != Some(Stop::Stale) || step.assists {
                 break sent.stop;
             }
             tracing::info!(
@@ -286,6 +293,10 @@ impl Setting<'_> {
             }
             step.bearings = Bearings::take(&workplace.store, self.clock.now()).await?;
         };
+        if !step.assists {
+            store.share_run(step.run_id, false).await?;
+            self.wait_for_others(store, step.run_id, &owners, finished).await?;
+        }
         self.say_why(stop, finished);
         Ok(())
     }

@@ -132,7 +132,7 @@ impl Setting<'_> {
     }
 
     /// A run of which nothing is known yet but that it sends and removes nothing.
-    fn begun(&self, job: &Job, run_id: Uuid) -> Finished {
+    pub(super) fn begun(&self, job: &Job, run_id: Uuid) -> Finished {
         Finished {
             progress: Progress {
                 run_id,
@@ -276,7 +276,7 @@ impl Setting<'_> {
             }
             finished.plan.tomorrow = tomorrow;
             let looked_at = if scans { begun_at } else { last.finished_at };
-            let step = PromptStep { workplace, bearings, run_id, looked_at };
+            let step = PromptStep { workplace, bearings, run_id, looked_at, assists: false };
             self.prompt(step, planned.work, finished, random).await?;
         }
         Ok(())

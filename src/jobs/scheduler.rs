@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use futures_util::future::join_all;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::{Job, Step};
@@ -68,9 +69,9 @@ impl Scheduler<'_> {
             catch_up: job.catch_up,
             since: self.worker.clock.now(),
         };
-        let mut met_at = None;
+        let (mut met_at, mut assisted) = (None, None);
         while !cancel.is_cancelled() {
-            let pause = match self.look(job, &timing, &mut random).await {
+            let pause = match self.look(job, &timing, &mut assisted, &mut random).await {
                 Ok(Looked::Ran(exit)) if self.is_cut_short(exit) => return exit,
                 Ok(Looked::Ran(_)) => {
                     self.look_at_zones(job, &mut met_at).await;
@@ -112,6 +113,7 @@ impl Scheduler<'_> {
         &self,
         job: &Job,
         timing: &Timing<'_>,
+        assisted: &mut Option<Uuid>,
         random: &mut StdRng,
     ) -> Result<Looked, Failure> {
         let store = &self.workplace.store;
@@ -126,8 +128,16 @@ impl Scheduler<'_> {
         let Some(clock) = self.fit().await? else { return Ok(Looked::Idle(LOOK)) };
         let run_id = new_id(&*clock, random);
         let worker = Worker { clock: Arc::clone(&clock), ..self.worker.clone() };
-        let Ok(hold) = worker.hold(job, run_id).await? else {
-            return Ok(Looked::Idle(SOON));
+        let hold = match worker.hold(job, run_id).await? {
+            Ok(hold) => hold,
+            Err(held) => {
+                if held.shared.is_some() && held.shared != *assisted {
+                    *assisted = held.shared;
+                    let setting = Setting { clock: &*clock, ..self.setting };
+                    setting.assist_if(job, self.workplace, &held, random).await;
+                }
+                return Ok(Looked::Idle(SOON));
+            }
         };
         // Somebody may have been first, and done with it by now.
         let looked = match timing.turn(store.last_fire(&job.name).await?, clock.now()) {

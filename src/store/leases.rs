@@ -15,6 +15,8 @@ pub struct Lease {
     pub fence: i64,
     pub run_id: Uuid,
     pub until: DateTime<Utc>,
+    /// Others may take part in its run.
+    pub sharing: bool,
 }
 
 /// Wanting a lease.
@@ -45,7 +47,8 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn lease(&self, job: &str) -> Result<Option<Lease>, Error> {
-        const SQL: &str = "SELECT owner, holder, fence, run_id, until FROM leases WHERE job = $1";
+        const SQL: &str = "SELECT owner, holder, fence, run_id, until, sharing FROM leases \
+                           WHERE job = $1";
         Ok(with_db!(self, db => sqlx::query_as(SQL).bind(job).fetch_optional(db).await)?)
     }
 
@@ -54,10 +57,12 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn take_lease(&self, claim: Claim<'_>) -> Result<Option<i64>, Error> {
-        const TAKE: &str = "INSERT INTO leases (job, owner, holder, run_id, until, fence) \
-                VALUES ($1, $2, $3, $4, $5, 1) \
+        const TAKE: &str = "INSERT INTO leases \
+                (job, owner, holder, run_id, until, fence, sharing) \
+                VALUES ($1, $2, $3, $4, $5, 1, FALSE) \
             ON CONFLICT (job) DO UPDATE SET owner = excluded.owner, holder = excluded.holder, \
-                run_id = excluded.run_id, until = excluded.until, fence = leases.fence + 1 \
+                run_id = excluded.run_id, until = excluded.until, fence = leases.fence + 1, \
+                sharing = FALSE \
             WHERE leases.until <= $6 OR leases.owner = $7 \
             RETURNING fence";
         let mut tx = self.begin().await?;
@@ -87,6 +92,22 @@ impl Store {
         })?;
         tx.commit().await?;
         Ok(fence)
+    }
+
+    /// Says whether others may take part in a run. On SQLite nobody could: one writes at a time.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn share_run(&self, run_id: Uuid, sharing: bool) -> Result<(), Error> {
+        const SQL: &str = "UPDATE leases SET sharing = $2 WHERE run_id = $1";
+        if matches!(self, Self::Sqlite(_)) {
+            return Ok(());
+        }
+        let mut tx = self.begin().await?;
+        with_tx!(&mut tx, db => {
+            sqlx::query(SQL).bind(run_id).bind(sharing).execute(db).await.map(|_| ())
+        })?;
+        tx.commit().await
     }
 
     /// Keeps a lease. Tells whether it still was in these hands: also one that ran out, if

@@ -55,6 +55,15 @@ pub struct Leased {
     pub message_sha256: Option<String>,
 }
 
+/// What is used up of the caps.
+#[derive(Clone, Debug, Default)]
+pub struct Spent {
+    /// On this day of the campaign, by stage.
+    pub today: BTreeMap<String, u64>,
+    /// In this run, by all who take part in it.
+    pub in_run: u64,
+}
+
 /// What came of wanting to lease.
 #[derive(Clone, Debug, Default)]
 pub struct Leasing {
@@ -121,8 +130,8 @@ impl Row {
 
 impl Store {
     /// Leases what is wanted, in its order, as far as `caps` lets each through: it is given a
-    /// prompt, what is used up today by stage, and how many messages its recipient has had
-    /// today by mail.
+    /// prompt, what was used up before this, with this day's by stage brought forward, and how
+    /// many messages its recipient has had today by mail.
     ///
     /// # Errors
     /// The run is over, or the database cannot be used.
@@ -130,7 +139,7 @@ impl Store {
         &self,
         wanted: Vec<Wanted>,
         lease: Lease,
-        mut caps: impl FnMut(&Wanted, &BTreeMap<String, u64>, u64) -> Result<(), Vec<Reason>>,
+        mut caps: impl FnMut(&Wanted, &Spent, u64) -> Result<(), Vec<Reason>>,
     ) -> Result<Leasing, Error> {
         let mut tx = self.begin().await?;
         lock(&mut tx).await?;
@@ -143,7 +152,10 @@ impl Store {
             return Ok(leasing);
         }
         let wanted = without_forgotten(&mut tx, wanted).await?;
-        let mut today = used_today(&mut tx, lease.day).await?;
+        let mut spent = Spent {
+            today: used_today(&mut tx, lease.day).await?,
+            in_run: taken_on(&mut tx, lease.run).await?,
+        };
         let rows = self.rows(&mut tx, &wanted).await?;
         let day = day_text(lease.day);
         let mut mails: HashMap<String, u64> = HashMap::new();
@@ -160,11 +172,11 @@ impl Store {
                 continue;
             }
             let had = mails.get(&wanted.recipient).copied().unwrap_or_default();
-            if let Err(reasons) = caps(&wanted, &today, had) {
+            if let Err(reasons) = caps(&wanted, &spent, had) {
                 leasing.held_back.push((wanted, reasons));
                 continue;
             }
-            *today.entry(wanted.stage.clone()).or_default() += 1;
+            *spent.today.entry(wanted.stage.clone()).or_default() += 1;
             if wanted.channel == "email" {
                 *mails.entry(wanted.recipient.clone()).or_default() += 1;
             }
@@ -235,6 +247,13 @@ impl Store {
 async fn without_forgotten(tx: &mut Tx, wanted: Vec<Wanted>) -> Result<Vec<Wanted>, Error> {
     let forgotten = forgotten::within(tx).await?;
     Ok(wanted.into_iter().filter(|wanted| !forgotten.has(&wanted.recipient)).collect())
+}
+
+/// How many prompts a run has taken on.
+async fn taken_on(tx: &mut Tx, run: Uuid) -> Result<u64, Error> {
+    const SQL: &str = "SELECT count(*) FROM prompts WHERE run_id = $1";
+    let count: i64 = with_tx!(tx, db => sqlx::query_scalar(SQL).bind(run).fetch_one(db).await)?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Lets one worker lease at a time. On SQLite the write transaction itself does that.
