@@ -2,6 +2,7 @@
 
 mod accept_scan;
 mod aftermath;
+mod answering;
 mod approve;
 mod audit;
 mod confirm;
@@ -11,6 +12,7 @@ mod exempt;
 mod explain;
 mod forget;
 pub mod format;
+mod healthcheck;
 mod history;
 mod migrate;
 mod outcomes;
@@ -18,6 +20,7 @@ mod pause;
 mod plan;
 mod preview;
 mod purge;
+mod run;
 mod run_once;
 pub mod scopes;
 mod settle;
@@ -60,6 +63,10 @@ struct Arguments {
 enum Command {
     /// Run the jobs now, in the order of jobs.toml
     RunOnce(run_once::Arguments),
+    /// Stay up and run each job on its schedule
+    Run,
+    /// Ask the `worker run` of this machine whether it is alive
+    Healthcheck(healthcheck::Arguments),
     /// Where the campaign stands, by the last complete scan
     Status(status::Arguments),
     /// Everything known and decided about a connection, and what comes next
@@ -137,6 +144,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let exit = runtime.block_on(async {
         let outcome = match arguments.command {
             Command::RunOnce(arguments) => run_once::run(&context, arguments).await,
+            Command::Run => run::run(&context).await,
+            Command::Healthcheck(arguments) => healthcheck::run(&context, arguments).await,
             Command::Status(arguments) => status::run(&context, arguments).await,
             Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Due(arguments) => due::run(&context, arguments).await,

@@ -16,6 +16,7 @@ mod inventory;
 mod jobs;
 mod link;
 mod messages;
+mod metrics;
 mod nearest;
 mod problem;
 mod prompts;
@@ -47,9 +48,10 @@ pub use email::{Email, HttpMail, Login, Mailbox, Smtp, Tls, Transport};
 pub use file::MailFolder;
 pub use http::Http;
 pub use inventory::{COLUMNS, Inventory, InventoryUrl, InventoryUrlError, Source};
-pub use jobs::{Job, Step};
+pub use jobs::{CatchUp, Job, Step};
 pub use link::Link;
 pub use messages::Messages;
+pub use metrics::Metrics;
 pub use problem::{ConfigErrors, Problem};
 pub use retention::Retention;
 pub use secret::{SecretError, SecretRef};
@@ -81,6 +83,7 @@ pub struct Config {
     pub win_back: Vec<FollowUp>,
     pub xero: Xero,
     pub http: Http,
+    pub metrics: Metrics,
     pub retention: Retention,
     pub jobs: Vec<Job>,
 }
@@ -157,6 +160,7 @@ impl Config {
         let removal = removal::read(root, stages);
         let xero = Xero::read(root);
         let http = Http::read(root);
+        let metrics = Metrics::read(root);
         let retention = Retention::read(root);
         let jobs = Job::read_all(root);
         let (inventory, guard) = inventory?;
@@ -177,6 +181,7 @@ impl Config {
             removal,
             xero: xero?,
             http,
+            metrics,
             retention,
             jobs: jobs?,
         })

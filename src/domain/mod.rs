@@ -11,6 +11,7 @@ pub mod composing;
 pub mod confirmation;
 pub mod connection;
 pub mod consent;
+pub mod coverage;
 pub mod dates;
 pub mod decide;
 pub mod digest;

@@ -56,7 +56,7 @@ codes! {
     ApprovalNone = "approval_none", "[removal] approval is none: removals go out that nobody signed off";
     XeroRefuses = "xero_refuses", "Xero does not accept the app's credentials, or does not answer as documented";
     XeroUnavailable = "xero_unavailable", "Xero cannot be reached, is down, or wants to be asked later";
-    ClockDiffers = "clock_differs", "this machine's clock and Xero's are minutes apart";
+    ClockDiffers = "clock_differs", "this machine's clock and Xero's or the database's are minutes apart";
     Paused = "paused", "everything is paused";
     NotConfirmed = "not_confirmed", "no named person has confirmed what the program cannot see for itself";
     PreflightFailed = "preflight_failed", "what a message relies on does not work";

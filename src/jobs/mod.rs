@@ -2,6 +2,7 @@
 
 mod announcing;
 mod aside;
+mod assisting;
 pub mod bearings;
 pub mod calling;
 pub mod confirming;
@@ -10,7 +11,12 @@ pub mod due;
 pub mod erasing;
 pub mod exit;
 mod failure;
+pub mod firing;
 mod gates;
+pub mod health;
+mod held_run;
+pub mod hold;
+pub mod holder;
 pub mod messages;
 pub mod outcomes;
 pub mod planning;
@@ -26,10 +32,16 @@ pub mod removing;
 mod returning;
 pub mod run;
 pub mod scan;
+mod scan_step;
+pub mod scheduler;
 pub mod shown;
+pub mod shutdown;
 pub mod sorter;
+pub mod standing;
 mod tomorrow;
+pub mod weather;
 mod winning_back;
 pub mod workplace;
 
 pub use failure::Failure;
+pub use held_run::{common_clock, run_span};

@@ -2,6 +2,7 @@
 //! inventories in every kind, and the program itself in a directory of its own.
 
 pub mod answers;
+pub mod cluster;
 pub mod generated;
 pub mod http;
 pub mod inventory;
@@ -16,6 +17,7 @@ pub mod place;
 pub mod prompts;
 pub mod removed;
 pub mod removing;
+pub mod replica;
 pub mod said;
 pub mod schema;
 pub mod sending;
