@@ -8,6 +8,7 @@ mod exempt;
 mod explain;
 pub mod format;
 mod history;
+mod lines;
 mod migrate;
 mod outcomes;
 mod pause;
@@ -129,7 +130,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Confirm(arguments) => confirm::run(&context, arguments).await,
             Command::Settle(arguments) => settle::run(&context, arguments).await,
             Command::Outcomes(command) => outcomes::run(&context, command).await,
-            Command::Scopes(command) => scopes::run(&context, command),
+            Command::Scopes(command) => scopes::run(&context, command).await,
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,
         };

@@ -2,6 +2,7 @@
 //! calendar, decisions and budgets. Pure: no clock, no randomness, no input or output.
 
 pub mod address;
+pub mod advice;
 pub mod budget;
 pub mod calendar;
 pub mod campaign;
@@ -11,6 +12,7 @@ pub mod confirmation;
 pub mod connection;
 pub mod consent;
 pub mod decide;
+pub mod diagnosis;
 pub mod digest;
 pub mod endpoint;
 pub mod evidence;

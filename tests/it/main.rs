@@ -1,5 +1,6 @@
 //! Everything that reads or writes, in one test binary.
 
+mod advice;
 mod announcement_ledger;
 mod announcements;
 mod architecture;
