@@ -1,6 +1,7 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod checklist;
 mod confirm;
 mod context;
 mod due;
@@ -69,6 +70,9 @@ enum Command {
     /// Never write to an address
     #[command(subcommand)]
     Suppress(suppress::Command),
+    /// What people do for connections that the program leaves alone: custom and OAuth 1.0a
+    #[command(subcommand)]
+    Checklist(checklist::Command),
     /// Stop all effects, on every replica, at once
     Pause(pause::PauseArguments),
     /// Let effects happen again
@@ -125,6 +129,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Preview(arguments) => preview::run(&context, arguments).await,
             Command::Exempt(command) => exempt::run(&context, command).await,
             Command::Suppress(command) => suppress::run(&context, command).await,
+            Command::Checklist(command) => checklist::run(&context, command).await,
             Command::Pause(arguments) => pause::pause(&context, arguments).await,
             Command::Resume(arguments) => pause::resume(&context, arguments).await,
             Command::Confirm(arguments) => confirm::run(&context, arguments).await,

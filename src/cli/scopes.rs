@@ -9,6 +9,7 @@ use crate::domain::scopes::{Explained, Scope, ScopeSet, catalogue};
 use crate::jobs::exit::Exit;
 
 mod advise;
+mod diagnose;
 mod text;
 
 const LINE_TOO_LONG: &str = "longer than 1 MiB, not read";
@@ -30,6 +31,8 @@ pub(super) enum Command {
     },
     /// The least set that an app needs, and why: by its calls, its use case, or what it replaces
     Advise(advise::Arguments),
+    /// What an HTTP answer of Xero's means, and whether consenting again helps
+    Diagnose(diagnose::Arguments),
 }
 
 /// `worker scopes`
@@ -47,6 +50,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
             }
         }
         Command::Advise(arguments) => return advise::run(context, arguments).await,
+        Command::Diagnose(arguments) => return diagnose::run(context, arguments).await,
     }
     Ok(Exit::Done)
 }

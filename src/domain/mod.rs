@@ -6,6 +6,7 @@ pub mod advice;
 pub mod budget;
 pub mod calendar;
 pub mod campaign;
+pub mod checklist;
 pub mod class;
 pub mod composing;
 pub mod confirmation;

@@ -18,6 +18,7 @@ pub mod prompting;
 pub mod run;
 pub mod scan;
 pub mod shown;
+pub mod signals;
 pub mod sorter;
 mod tomorrow;
 pub mod workplace;

@@ -28,7 +28,7 @@ fn the_set_that_is_pasted_is_the_set_that_is_read() {
     let place = Place::new(&[]);
     let pasted =
         place.done(&["scopes", "advise", "--use-case", "payroll-journals", "--format", "toml"]);
-    let list: toml::Table = pasted.stdout.parse().unwrap();
+    let list: toml::Table = pasted.out.parse().unwrap();
     let scopes: Vec<&str> =
         list["required_scopes"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
     assert_eq!(
@@ -41,7 +41,7 @@ fn the_set_that_is_pasted_is_the_set_that_is_read() {
         ]
     );
     let before = r#"required_scopes = ["offline_access", "accounting.settings", "accounting.invoices", "accounting.contacts"]"#;
-    place.configure(&[(before, &pasted.stdout)]);
+    place.configure(&[(before, &pasted.out)]);
     place.done(&["run-once", "--dry-run"]);
 }
 
@@ -81,7 +81,7 @@ fn what_is_no_call_no_scope_or_nothing_at_all_is_told_with_what_to_write() {
     ] {
         let said = place.worker(&[&["scopes", "advise"], arguments].concat());
         assert_eq!(said.code, Some(2), "{said}");
-        assert!(said.stderr.contains(words), "{words}: {said}");
+        assert!(said.err.contains(words), "{words}: {said}");
     }
     let said = place.worker_reading(&["scopes", "advise", "--calls", "-"], "GET /health\n");
     assert_eq!(said.code, Some(2), "{said}");

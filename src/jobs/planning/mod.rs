@@ -5,6 +5,7 @@
 mod caps;
 mod record;
 
+use std::collections::HashMap;
 use std::io;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -111,6 +112,10 @@ impl Planning<'_> {
             true => self.store.past(self.edition, &page).await?,
             false => Past::new(self.edition),
         };
+        let signals = match due && self.prompts {
+            true => self.store.signals(&ids).await?,
+            false => HashMap::new(),
+        };
         for connections in page {
             let Some(grant) = connections.first().map(|connection| connection.facts.grant) else {
                 continue;
@@ -132,7 +137,8 @@ impl Planning<'_> {
                 for line in &decision.prompts {
                     let is_id = id_of(&connections, line.connection).is_some();
                     let mails = past.mails_on(&line.party.recipient.key(), self.today());
-                    self.add_line(line, (grant, is_id, mails), candidates)?;
+                    let signalled = signals.contains_key(&grant);
+                    self.add_line(line, (grant, is_id, mails, signalled), candidates)?;
                 }
             }
             for candidate in decision.removals.iter().filter(|_| self.removals) {
@@ -160,7 +166,7 @@ impl Planning<'_> {
     fn add_line(
         &self,
         line: &PromptLine<'_>,
-        (grant, is_id, mails): (GrantId, bool, u64),
+        (grant, is_id, mails, signalled): (GrantId, bool, u64, bool),
         candidates: &mut Candidates,
     ) -> io::Result<()> {
         let stages = &self.rules.campaign.stages;
@@ -175,6 +181,7 @@ impl Planning<'_> {
             connection: Shown { key: line.connection.0.as_u128(), is_id },
             missing: line.missing,
             last_used: line.last_used_at.map(|at| at.timestamp_micros()),
+            signalled,
         };
         encode(&record, &mut candidates.buffer)?;
         let name = format!("{stage}\0{}\0{}", record.channel, record.recipient);

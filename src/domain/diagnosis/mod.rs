@@ -1,10 +1,14 @@
 //! What an HTTP answer of Xero's means, and whether consenting again helps
 //! (docs/xero.md, "Errors"). Status and headers decide first, then `Detail`.
 
+mod reading;
+
 use serde::Serialize;
 
 use super::advice::{Call, Line, Need};
 use super::scopes::Scope;
+
+pub use reading::Observation;
 
 /// An answer as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
