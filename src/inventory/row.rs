@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use uuid::Uuid;
 
+use crate::domain::dates;
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::{AuthEventId, ConnectionId, TenantId, UserId};
 use crate::domain::row::{Doubt, Flow, Person, Row, Warnings};
@@ -15,7 +16,7 @@ use super::columns::Column;
 use super::memo::{self, ScopeMemo};
 use super::raw::RawRow;
 use super::token::At;
-use super::{dates, response, token};
+use super::{response, token};
 
 /// What the outcome of parsing depends on beside the row.
 #[derive(Clone, Debug)]

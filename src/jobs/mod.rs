@@ -3,6 +3,7 @@
 mod announcing;
 mod aside;
 pub mod bearings;
+pub mod calling;
 pub mod confirming;
 pub mod due;
 pub mod exit;

@@ -24,6 +24,7 @@ pub mod pauses;
 mod pipe;
 pub mod preflights;
 pub mod prompts;
+mod rates;
 pub mod runs;
 pub mod scans;
 mod scope_sets;

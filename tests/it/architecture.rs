@@ -11,7 +11,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("config", &["domain", "schedule"]),
     ("inventory", &["domain"]),
     ("store", &["domain"]),
-    ("xero", &["domain", "web"]),
+    ("xero", &["domain", "clock", "web"]),
     ("delivery", &["domain", "web"]),
     ("report", &["domain"]),
     (

@@ -9,12 +9,17 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::domain::grant::ConnectionKey;
+use crate::domain::rate::{Allowed, Rate};
 use crate::domain::told::PromptState;
 use crate::store::bulk::{Amount, Cell, Kind, Statement, Target, fill};
 use crate::store::dialect::{Dialect, Ids, time_text};
+use crate::store::rates::allow;
 use crate::store::{Error, Store, Tx, with_tx};
 
 use super::lease::pause;
+
+/// What may be made up for after a moment in which no message was ready.
+const SLACK: TimeDelta = TimeDelta::seconds(1);
 
 /// A leased prompt that is about to be handed over.
 #[derive(Clone, Debug)]
@@ -110,7 +115,10 @@ impl Store {
         let starting = if paused.is_some() { &[] } else { starting };
         let (count, wait_until) = match allowance {
             Some((name, space)) if !starting.is_empty() => {
-                allow(&mut tx, name, space, starting.len(), now).await?
+                let allowed =
+                    allow(&mut tx, name, Rate { space, slack: SLACK }, starting.len(), now);
+                let Allowed { count, next } = allowed.await?;
+                (count, (count < starting.len()).then_some(next))
             }
             _ => (starting.len(), None),
         };
@@ -221,36 +229,6 @@ pub struct Advanced {
     pub wait_until: Option<DateTime<Utc>>,
     /// The present pause, if there is one; nothing was started then.
     pub paused: Option<String>,
-}
-
-/// How many of a kind may go now, and when the next may if not all. Each takes its space of
-/// time, in all workers together.
-async fn allow(
-    tx: &mut Tx,
-    name: &str,
-    space: TimeDelta,
-    wanted: usize,
-    now: DateTime<Utc>,
-) -> Result<(usize, Option<DateTime<Utc>>), Error> {
-    /// What may be made up for after a moment in which none was ready.
-    const SLACK: TimeDelta = TimeDelta::seconds(1);
-    // The row is locked until the commit, so that two workers count one after the other.
-    const TAKE: &str = "INSERT INTO rates (name, next_at) VALUES ($1, $2) \
-        ON CONFLICT (name) DO UPDATE SET next_at = rates.next_at RETURNING next_at";
-    const PUT: &str = "UPDATE rates SET next_at = $2 WHERE name = $1";
-    let known: DateTime<Utc> = with_tx!(&mut *tx, db => {
-        sqlx::query_scalar(TAKE).bind(name).bind(now - SLACK).fetch_one(db).await
-    })?;
-    let mut next = known.max(now - SLACK);
-    let mut count = 0;
-    while count < wanted && next <= now {
-        count += 1;
-        next += space;
-    }
-    with_tx!(&mut *tx, db => {
-        sqlx::query(PUT).bind(name).bind(next).execute(db).await.map(|_| ())
-    })?;
-    Ok((count, (count < wanted).then_some(next)))
 }
 
 impl Start {
