@@ -1,6 +1,7 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod check;
 mod checklist;
 mod confirm;
 mod context;
@@ -73,6 +74,8 @@ enum Command {
     /// What people do for connections that the program leaves alone: custom and OAuth 1.0a
     #[command(subcommand)]
     Checklist(checklist::Command),
+    /// Go through everything that a campaign needs: fine, doubtful or wrong, and what to do
+    Check(check::Arguments),
     /// Stop all effects, on every replica, at once
     Pause(pause::PauseArguments),
     /// Let effects happen again
@@ -129,6 +132,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Preview(arguments) => preview::run(&context, arguments).await,
             Command::Exempt(command) => exempt::run(&context, command).await,
             Command::Suppress(command) => suppress::run(&context, command).await,
+            Command::Check(arguments) => check::run(&context, arguments).await,
             Command::Checklist(command) => checklist::run(&context, command).await,
             Command::Pause(arguments) => pause::pause(&context, arguments).await,
             Command::Resume(arguments) => pause::resume(&context, arguments).await,

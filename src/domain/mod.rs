@@ -20,6 +20,7 @@ pub mod endpoint;
 pub mod evidence;
 #[cfg(test)]
 mod example;
+pub mod fit;
 pub mod grant;
 pub mod ids;
 pub mod language;

@@ -4,6 +4,7 @@ mod announcing;
 mod aside;
 pub mod bearings;
 pub mod calling;
+pub mod checking;
 pub mod confirming;
 pub mod due;
 pub mod exit;

@@ -25,6 +25,7 @@ mod pipe;
 pub mod preflights;
 pub mod prompts;
 mod rates;
+mod rights;
 pub mod runs;
 pub mod scans;
 mod scope_sets;
