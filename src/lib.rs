@@ -87,6 +87,7 @@ pub mod inventory;
 pub mod jobs;
 pub mod report;
 pub mod schedule;
+pub mod simulation;
 pub mod store;
 pub mod telemetry;
 pub mod web;

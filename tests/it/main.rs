@@ -68,3 +68,7 @@ mod view;
 mod webhook_payloads;
 mod webhook_witnesses;
 mod webhooks;
+mod xero_client;
+mod xero_model;
+mod xero_openapi;
+mod xero_pace;
