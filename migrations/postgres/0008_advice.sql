@@ -11,6 +11,6 @@ CREATE TABLE checklist (
     connection_key uuid NOT NULL,
     step text NOT NULL,
     by_name text NOT NULL,
-    done_at timestamptz NOT NULL,
-    PRIMARY KEY (connection_key, step)
+    done_at timestamptz NOT NULL
 );
+CREATE UNIQUE INDEX checklist_connection_key ON checklist (connection_key, step);

@@ -11,6 +11,6 @@ CREATE TABLE checklist (
     connection_key blob NOT NULL,
     step text NOT NULL,
     by_name text NOT NULL,
-    done_at text NOT NULL,
-    PRIMARY KEY (connection_key, step)
+    done_at text NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX checklist_connection_key ON checklist (connection_key, step);

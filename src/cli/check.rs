@@ -66,20 +66,25 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
 }
 
 fn text(checks: &Checks, out: &mut dyn Write) -> io::Result<()> {
-    let mut group = "";
-    for Check { group: of, what, verdict, text, remedy } in &checks.0 {
-        if *of != group {
-            writeln!(out, "{of}")?;
-            group = of;
+    let mut groups: Vec<&str> = Vec::new();
+    for check in &checks.0 {
+        if !groups.contains(&check.group) {
+            groups.push(check.group);
         }
-        let mark = match verdict {
-            Verdict::Fine => "fine    ",
-            Verdict::Doubtful => "doubtful",
-            Verdict::Wrong => "WRONG   ",
-        };
-        writeln!(out, "  {mark}  {what}: {text}")?;
-        if let Some(remedy) = remedy {
-            writeln!(out, "            {remedy}")?;
+    }
+    for group in groups {
+        writeln!(out, "{group}")?;
+        for check in checks.0.iter().filter(|check| check.group == group) {
+            let Check { what, verdict, text, remedy, .. } = check;
+            let mark = match verdict {
+                Verdict::Fine => "fine    ",
+                Verdict::Doubtful => "doubtful",
+                Verdict::Wrong => "WRONG   ",
+            };
+            writeln!(out, "  {mark}  {what}: {text}")?;
+            if let Some(remedy) = remedy {
+                writeln!(out, "            {remedy}")?;
+            }
         }
     }
     let [wrong, doubtful, fine] =

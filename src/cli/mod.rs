@@ -3,6 +3,7 @@
 mod accept_scan;
 mod check;
 mod checklist;
+mod completions;
 mod confirm;
 mod context;
 mod due;
@@ -10,6 +11,7 @@ mod exempt;
 mod explain;
 pub mod format;
 mod history;
+mod init;
 mod lines;
 mod migrate;
 mod outcomes;
@@ -35,10 +37,20 @@ use crate::telemetry::{self, LogFormat};
 
 use context::Context;
 
+const FIRST_STEPS: &str = "\
+First steps:
+  worker --config builtin run-once --dry-run     the plan for an invented company
+  worker init                                    a configuration of your own
+  worker check --offline                         what is missing, and what to do
+  worker run-once --dry-run                      who would be told what; changes nothing
+  worker preview invitation                      a message as it would be sent
+  worker explain ann@customer.example            why did my customer get this mail?
+Each command has examples of its own: worker check --help";
+
 /// Moves an app's Xero connections from broad to granular OAuth scopes: scans the stored
 /// connections, says who still has to consent again, and reports progress.
 #[derive(Debug, Parser)]
-#[command(name = "worker", version, about, max_term_width = 100)]
+#[command(name = "worker", version, about, max_term_width = 100, after_help = FIRST_STEPS)]
 struct Arguments {
     /// The configuration; `builtin` is the embedded example. Without it: ./jobs.toml
     #[arg(long, global = true, value_name = "FILE", env = "WORKER_CONFIG")]
@@ -94,6 +106,10 @@ enum Command {
     AcceptScan(accept_scan::Arguments),
     /// Bring the database's schema up to date
     Migrate(migrate::Arguments),
+    /// A first configuration
+    Init(init::Arguments),
+    /// Shell completions, and the manual page
+    Completions(completions::Arguments),
 }
 
 /// Does what the command line says.
@@ -142,6 +158,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Scopes(command) => scopes::run(&context, command).await,
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,
+            Command::Init(arguments) => init::run(arguments),
+            Command::Completions(arguments) => completions::run(&arguments),
         };
         outcome.unwrap_or_else(|trouble| context.tell(&trouble))
     });

@@ -9,6 +9,7 @@ mod campaign;
 mod channels;
 mod database;
 mod database_url;
+mod draft;
 mod email;
 mod file;
 mod http;
@@ -42,6 +43,7 @@ use crate::domain::campaign::{Campaign, GuardLimits, PromptPolicy, RemovalPolicy
 pub use app::App;
 pub use database::{Database, Migrate};
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
+pub use draft::{Choice, Kind, draft};
 pub use email::{Email, HttpMail, Login, Mailbox, Smtp, Tls, Transport};
 pub use file::MailFolder;
 pub use http::Http;

@@ -217,6 +217,7 @@ impl Means<'_> {
         load: Load,
         today: NaiveDate,
     ) -> RemovalFit {
+        let Load { awaiting, present, .. } = load;
         let deadline = self.campaign.deadline_day();
         let before =
             |days: u32| deadline.checked_sub_days(Days::new(days.into())).unwrap_or(deadline);
@@ -231,7 +232,7 @@ impl Means<'_> {
             .and_then(|fit| fit.from.checked_add_days(notice));
         let from = noticed.map_or(opens, |noticed| noticed.max(opens)).min(deadline);
         let cap = |cap: Option<u32>| cap.map_or(u64::MAX, u64::from);
-        let share = policy.max_percent.map_or(u64::MAX, |percent| share(load.present, percent));
+        let share = policy.max_percent.map_or(u64::MAX, |percent| share(present, percent));
         let steady = cap(policy.max_per_day).min(share);
         let most = days(from, deadline)
             .filter(|day| self.works(*day))
@@ -240,7 +241,7 @@ impl Means<'_> {
                 steady.min(policy.ramp.get(day).map_or(u64::MAX, |cap| u64::from(*cap)))
             })
             .fold(0_u64, u64::saturating_add);
-        RemovalFit { from, until: deadline, most, awaiting: load.awaiting }
+        RemovalFit { from, until: deadline, most, awaiting }
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Need {
 
 impl Need {
     /// A GET takes the write scope or its `.read`, any other method the write scope
-    /// (docs/xero.md, "Which scope a call needs").
+    /// (docs/xero.md, "Scopes").
     #[must_use]
     pub fn of(call: &Call) -> Self {
         let Some(pattern) = call.pattern() else { return Self::Unknown };

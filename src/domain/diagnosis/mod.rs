@@ -1,6 +1,7 @@
 //! What an HTTP answer of Xero's means, and whether consenting again helps
 //! (docs/xero.md, "Errors"). Status and headers decide first, then `Detail`.
 
+mod meaning;
 mod reading;
 
 use serde::Serialize;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use super::advice::{Call, Line, Need};
 use super::scopes::Scope;
 
+pub use meaning::{Helper, Meaning};
 pub use reading::Observation;
 
 /// An answer as far as it is known.
@@ -18,40 +20,6 @@ pub struct HttpAnswer {
     pub status: Option<u16>,
     pub headers: Vec<(String, String)>,
     pub body: String,
-}
-
-/// What it means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Meaning {
-    Fine,
-    MissingScope,
-    JournalsTier,
-    TokenExpired,
-    TokenRefused,
-    NotConnected,
-    Forbidden,
-    RefreshTokenDead,
-    Credentials,
-    ScopeRefused,
-    ConsentRefused,
-    Limit,
-    Outage,
-    Unknown,
-}
-
-/// Who can do something about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Helper {
-    Nobody,
-    /// The user, by consenting again or connecting anew.
-    User,
-    /// The product, by itself.
-    Host,
-    /// Whoever runs the app at Xero.
-    Operator,
-    Time,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -278,43 +246,6 @@ impl HttpAnswer {
                 "a limit was met, most likely 5 calls at a time of the tenant".to_owned()
             }
             (None, Some(_)) => "a limit was met".to_owned(),
-        }
-    }
-}
-
-impl Meaning {
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fine => "fine",
-            Self::MissingScope => "missing_scope",
-            Self::JournalsTier => "journals_tier",
-            Self::TokenExpired => "token_expired",
-            Self::TokenRefused => "token_refused",
-            Self::NotConnected => "not_connected",
-            Self::Forbidden => "forbidden",
-            Self::RefreshTokenDead => "refresh_token_dead",
-            Self::Credentials => "credentials",
-            Self::ScopeRefused => "scope_refused",
-            Self::ConsentRefused => "consent_refused",
-            Self::Limit => "limit",
-            Self::Outage => "outage",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    fn helper(self) -> Helper {
-        match self {
-            Self::Fine | Self::Unknown => Helper::Nobody,
-            Self::MissingScope
-            | Self::RefreshTokenDead
-            | Self::ConsentRefused
-            | Self::NotConnected => Helper::User,
-            Self::TokenExpired | Self::TokenRefused => Helper::Host,
-            Self::JournalsTier | Self::Credentials | Self::ScopeRefused | Self::Forbidden => {
-                Helper::Operator
-            }
-            Self::Limit | Self::Outage => Helper::Time,
         }
     }
 }

@@ -17,10 +17,10 @@ impl Checking<'_> {
             match self.lacks(store, subject).await {
                 Ok(None) => checks.fine(GROUP, subject.as_str(), "given, for this configuration"),
                 Ok(Some(lacks)) => {
-                    let remedy = format!(
-                        "worker confirm {subject} --by NAME --note TEXT, by whoever has tried it"
-                    );
-                    checks.lacking(is_needed, GROUP, subject.as_str(), lacks, remedy);
+                    // The command is the remedy here, and not the end of the sentence.
+                    let text = lacks.split(": `").next().unwrap_or_default();
+                    let remedy = format!("worker confirm {subject} --by NAME --note TEXT");
+                    checks.lacking(is_needed, GROUP, subject.as_str(), text, remedy);
                 }
                 Err(error) => {
                     let remedy = error.remedy().to_string();

@@ -120,7 +120,7 @@ impl Checking<'_> {
             return;
         }
         if let Some(first) = &sample.first_bad {
-            let text = format!("{bad} of {looked_at} are bad; the first: {}: {first}", first.place);
+            let text = format!("{bad} of {looked_at} are bad; the first: {first}");
             let remedy = "docs/inventory.md, \"Bad rows\", has every reason; a bad row is counted and never acted on";
             #[expect(clippy::cast_precision_loss, reason = "a share of a few rows")]
             let is_too_many = *bad as f64 * 100.0 > limits.max_bad_percent * *rows as f64;

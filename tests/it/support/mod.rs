@@ -18,6 +18,7 @@ pub mod said;
 pub mod schema;
 pub mod sending;
 mod server;
+pub mod setup;
 pub mod smtp;
 pub mod standin;
 pub mod state;
