@@ -26,7 +26,14 @@ use super::context::{Context, Trouble, shows_addresses};
 use super::format::Format;
 use super::history::Happened;
 
+const EXAMPLES: &str = "\
+Examples:
+  worker explain ann@customer.example                why did my customer get this mail?
+  worker explain XC-1A2B3-4C5D6                      by the reference at the foot of the message
+  worker explain AC-96124 --format json              by your own number for the customer";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// A connection, tenant, person, account, address, or the reference of a message
     id: String,

@@ -24,7 +24,14 @@ enum Form {
     Eml,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  worker preview invitation                          with sample data
+  worker preview final-notice --format html > notice.html
+  worker preview reminder --connection ID            as that person would get it";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// A stage of the campaign, or `correction`
     stage: String,

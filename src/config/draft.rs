@@ -42,15 +42,15 @@ pub fn draft(choice: &Choice) -> String {
     draft.comment("[app]", "created");
     draft.comment("[app]", "connection_cap");
     let (kind, path) = match choice.inventory {
-        Kind::Csv => ("csv", Some("connections.csv")),
-        Kind::Jsonl => ("jsonl", Some("connections.jsonl")),
-        Kind::Sql => ("sql", None),
-        Kind::Table => ("table", None),
+        Kind::Csv => ("csv", "connections.csv"),
+        Kind::Jsonl => ("jsonl", "connections.jsonl"),
+        Kind::Sql => ("sql", "connections.csv"),
+        Kind::Table => ("table", "connections.csv"),
     };
     draft.set("[inventory]", "kind", &quoted(kind));
-    match path {
-        Some(path) => draft.set("[inventory]", "path", &quoted(path)),
-        None => draft.comment("[inventory]", "path"),
+    draft.set("[inventory]", "path", &quoted(path));
+    if matches!(choice.inventory, Kind::Sql | Kind::Table) {
+        draft.comment("[inventory]", "path");
     }
     if choice.inventory == Kind::Sql {
         draft.uncomment("[inventory]", "url");

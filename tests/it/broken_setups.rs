@@ -92,8 +92,8 @@ const BROKEN: [(&str, &str, &str, &str); 44] = [
     (
         "\"accounting.invoices\"",
         "\"accounting.invoices\", \"practicemanager.job\"",
-        "Practice Manager",
-        "take the scopes of one",
+        "practicemanager.job|cannot share",
+        "leave out",
     ),
     (
         "query = \"select * from connections\"",

@@ -18,7 +18,7 @@ fn place() -> Place {
     for n in 1..=9 {
         let [tenant, connection, user] = ["1", "2", "3"].map(|kind| id(kind, n));
         csv.push_str(&format!(
-            "{tenant},{connection},{user},p{n}@x.test,accounting.transactions,2026-0{n}-01\n"
+            "{tenant},{connection},{user},p{n}@x.test,accounting.transactions,2026-0{n}-01T00:00:00Z\n"
         ));
     }
     // Two people of one tenant.

@@ -2,7 +2,6 @@
 //! asking, and what Xero and the host's page say.
 
 use crate::domain::advice::Warning;
-use crate::domain::consent;
 use crate::domain::row::Flow;
 use crate::domain::scopes::{ScopeSet, catalogue};
 use crate::jobs::preflight::{self, Finding, Preflight};
@@ -28,10 +27,6 @@ impl Checking<'_> {
                     "may your app have it? docs/xero.md, \"Scopes\"",
                 ),
             }
-        }
-        if consent::apart(required).len() > 1 {
-            let text = "required_scopes has accounting and Practice Manager, which Xero grants in no consent together";
-            checks.wrong(GROUP, "required_scopes", text, "take the scopes of one of the two out");
         }
         if catalogue().find("offline_access").is_some_and(|offline| !required.contains(offline)) {
             let text = "without offline_access the app gets no refresh token: access would end after 30 minutes";

@@ -24,6 +24,7 @@ pub mod standin;
 pub mod state;
 pub mod stored;
 pub mod story;
+pub mod transcript;
 pub mod victim;
 pub mod world;
 pub mod xero;
