@@ -57,6 +57,7 @@
 //! | question | place |
 //! |---|---|
 //! | what does this scope text mean? | [`domain::scopes`], and its `catalogue.toml` |
+//! | which scopes does an app need? | [`domain::advice`], and `docs/scopes.md` |
 //! | which class, ready or not, and on what evidence? | [`domain::grant`], [`domain::evidence`], [`domain::class`] |
 //! | why is this person not prompted? | [`domain::decide`], [`domain::reason`] |
 //! | who was told what, and does it still count? | [`domain::told`], and `docs/prompts.md` |

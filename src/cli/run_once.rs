@@ -26,7 +26,14 @@ use super::format::Format;
 use super::is_closed_pipe;
 use super::watch::Watch;
 
+const EXAMPLES: &str = "\
+Examples:
+  worker run-once --dry-run                          who would be told what; changes nothing
+  worker run-once --dry-run --at 2027-07-15          as if it were that day
+  worker run-once --job campaign --log json          for cron";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// Only this job; may be repeated
     #[arg(long = "job", value_name = "NAME")]

@@ -149,7 +149,7 @@ fn step(ramp: &[u32], day: usize) -> Option<u64> {
     clippy::cast_sign_loss,
     reason = "percent is within 0..=100 and counts stay far below 2^52"
 )]
-fn share(whole: u64, percent: f64) -> u64 {
+pub(super) fn share(whole: u64, percent: f64) -> u64 {
     (whole as f64 * percent / 100.0).floor() as u64
 }
 

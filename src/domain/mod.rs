@@ -2,10 +2,12 @@
 //! calendar, decisions and budgets. Pure: no clock, no randomness, no input or output.
 
 pub mod address;
+pub mod advice;
 pub mod audit;
 pub mod budget;
 pub mod calendar;
 pub mod campaign;
+pub mod checklist;
 pub mod class;
 pub mod composing;
 pub mod confirmation;
@@ -14,11 +16,13 @@ pub mod consent;
 pub mod coverage;
 pub mod dates;
 pub mod decide;
+pub mod diagnosis;
 pub mod digest;
 pub mod endpoint;
 pub mod evidence;
 #[cfg(test)]
 mod example;
+pub mod fit;
 pub mod grant;
 pub mod ids;
 pub mod language;

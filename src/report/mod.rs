@@ -1,5 +1,6 @@
 //! Results, as documents and for people.
 
+pub mod advice;
 pub mod metrics;
 pub mod plan;
 pub mod plan_text;

@@ -1,5 +1,6 @@
 //! Everything that reads or writes, in one test binary.
 
+mod advice;
 mod always;
 mod announcement_ledger;
 mod announcements;
@@ -8,7 +9,10 @@ mod audit;
 mod audit_effects;
 mod bad_databases;
 mod bad_files;
+mod broken_setups;
+mod broken_setups_asked;
 mod chaos;
+mod checklist;
 mod commands;
 mod configuration;
 mod confirmations;
@@ -18,6 +22,8 @@ mod dry_run;
 mod dry_run_postgres;
 mod eml_files;
 mod endpoints;
+mod first_steps;
+mod fit;
 mod forgetting;
 mod home;
 mod http_mail;
@@ -61,6 +67,7 @@ mod schedule_croner;
 mod schema;
 mod secrets;
 mod settling;
+mod signals;
 mod smtp;
 mod smtp_failures;
 mod smtp_real;
