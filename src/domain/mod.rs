@@ -10,12 +10,14 @@ pub mod composing;
 pub mod confirmation;
 pub mod connection;
 pub mod consent;
+pub mod daily;
 pub mod decide;
 pub mod digest;
 pub mod endpoint;
 pub mod evidence;
 #[cfg(test)]
 mod example;
+pub mod forecast;
 pub mod grant;
 pub mod ids;
 pub mod language;

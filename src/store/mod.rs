@@ -10,6 +10,7 @@ mod bulk;
 pub mod confirmations;
 pub mod connections;
 mod copy;
+pub mod daily;
 mod dialect;
 pub mod endpoints;
 mod error;
