@@ -12,6 +12,7 @@ mod migrate;
 mod outcomes;
 mod pause;
 mod preview;
+mod report;
 mod run_once;
 pub mod scopes;
 mod settle;
@@ -56,6 +57,8 @@ enum Command {
     RunOnce(run_once::Arguments),
     /// Where the campaign stands, by the last complete scan
     Status(status::Arguments),
+    /// The full progress report: where it stands, how it goes, and where it will end
+    Report(report::Arguments),
     /// Everything known and decided about a connection, and what comes next
     Explain(explain::Arguments),
     /// Who is due for which stage now, for hosts that send with their own means
@@ -119,6 +122,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         let outcome = match arguments.command {
             Command::RunOnce(arguments) => run_once::run(&context, arguments).await,
             Command::Status(arguments) => status::run(&context, arguments).await,
+            Command::Report(arguments) => report::run(&context, arguments).await,
             Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Due(arguments) => due::run(&context, arguments).await,
             Command::Preview(arguments) => preview::run(&context, arguments).await,

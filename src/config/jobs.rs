@@ -1,5 +1,7 @@
 //! `[[jobs]]`: what a run does, and when `worker run` starts it.
 
+use std::path::{Path, PathBuf};
+
 use chrono_tz::Tz;
 
 use super::problem::{Kind, Wrong};
@@ -17,6 +19,8 @@ pub struct Job {
     pub schedule: Option<Schedule>,
     /// Whose wall clock the schedule means.
     pub zone: Tz,
+    /// Where the step `report` publishes it; the ending says in which form.
+    pub report: Option<PathBuf>,
 }
 
 /// A part of a run.
@@ -65,6 +69,7 @@ impl Job {
             steps: Step::ALL.to_vec(),
             schedule: None,
             zone: Tz::UTC,
+            report: None,
         }
     }
 
@@ -73,6 +78,7 @@ impl Job {
         let steps = steps(table);
         let schedule = table.get("schedule");
         let zone = table.get("time_zone").unwrap_or(Tz::UTC);
+        let report = report(table, steps.as_deref());
         let name = name?;
         if above.iter().any(|other| other.name == *name.get_ref()) {
             let message = format!("a second job is called \"{}\"", name.get_ref());
@@ -82,8 +88,31 @@ impl Job {
                 Wrong::new(message, "write a name of its own"),
             );
         }
-        Some(Self { name: name.into_inner(), steps: steps?, schedule, zone })
+        Some(Self { name: name.into_inner(), steps: steps?, schedule, zone, report })
     }
+}
+
+/// The endings of the forms that a report has.
+pub const REPORT_ENDINGS: [&str; 4] = ["html", "json", "csv", "txt"];
+
+/// A file of a known form, of a job that reports.
+fn report(table: &Table<'_>, steps: Option<&[Step]>) -> Option<PathBuf> {
+    let value = table.value("report")?;
+    let path = table.get::<String>("report")?;
+    let ending = Path::new(&path).extension().and_then(|ending| ending.to_str());
+    if !ending.is_some_and(|ending| REPORT_ENDINGS.contains(&ending)) {
+        value.wrong(Wrong::new(
+            format!("`report` is \"{path}\", whose ending names no form of the report"),
+            "let it end in .html, .json, .csv or .txt",
+        ));
+    }
+    if steps.is_some_and(|steps| !steps.contains(&Step::Report)) {
+        value.wrong(Wrong::new(
+            "`report` names a file, and the job has no step `report`",
+            "write `\"report\"` as the last of its `steps`, or leave `report` out",
+        ));
+    }
+    Some(table.reading().resolve(&path))
 }
 
 fn steps(table: &Table<'_>) -> Option<Vec<Step>> {

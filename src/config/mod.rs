@@ -21,6 +21,7 @@ mod problem;
 mod prompts;
 mod reading;
 mod removal;
+mod report;
 mod retention;
 mod scopes;
 mod secret;
@@ -46,10 +47,11 @@ pub use email::{Email, HttpMail, Login, Mailbox, Smtp, Tls, Transport};
 pub use file::MailFolder;
 pub use http::Http;
 pub use inventory::{COLUMNS, Inventory, InventoryUrl, InventoryUrlError, Source};
-pub use jobs::{Job, Step};
+pub use jobs::{Job, REPORT_ENDINGS, Step};
 pub use link::Link;
 pub use messages::Messages;
 pub use problem::{ConfigErrors, Problem};
+pub use report::Report;
 pub use retention::Retention;
 pub use secret::{SecretError, SecretRef};
 pub use webhooks::Webhook;
@@ -76,6 +78,7 @@ pub struct Config {
     pub file: MailFolder,
     pub webhooks: Vec<Webhook>,
     pub removal: Option<RemovalPolicy>,
+    pub report: Report,
     pub xero: Xero,
     pub http: Http,
     pub retention: Retention,
@@ -152,6 +155,7 @@ impl Config {
         let stages =
             campaign.as_ref().filter(|_| is_toml).map(|campaign| campaign.stages.as_slice());
         let removal = removal::read(root, stages);
+        let report = Report::read(root);
         let xero = Xero::read(root);
         let http = Http::read(root);
         let retention = Retention::read(root);
@@ -170,6 +174,7 @@ impl Config {
             file,
             webhooks: webhooks?,
             removal,
+            report,
             xero: xero?,
             http,
             retention,

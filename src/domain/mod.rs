@@ -19,6 +19,7 @@ pub mod evidence;
 mod example;
 pub mod forecast;
 pub mod grant;
+pub mod hold_back;
 pub mod ids;
 pub mod language;
 pub mod next;

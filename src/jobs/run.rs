@@ -20,6 +20,7 @@ use crate::store;
 use crate::telemetry;
 
 use super::bearings::Bearings;
+use super::counting::note_hold_backs;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::planning::{Planned, Planning};
@@ -95,6 +96,10 @@ impl Setting<'_> {
             span.in_scope(|| complain(&failure));
             finished.exit = finished.exit.and(failure.exit());
             self.fall_back(workplace, &mut finished.progress).await;
+        }
+        if let Err(failure) = self.reckon(job, workplace, &mut finished).await {
+            span.in_scope(|| complain(&failure));
+            finished.exit = finished.exit.and(failure.exit());
         }
         self.watcher.done();
         let progress = &mut finished.progress;
@@ -195,6 +200,8 @@ impl Setting<'_> {
         }
         if job.steps.contains(&Step::Prompt) {
             if self.config.prompts.enabled && !is_first && !self.dry_run {
+                let rules = bearings.rules(self.config);
+                note_hold_backs(store, &rules, &mut finished.plan.held_back).await?;
                 self.announce(workplace, &bearings, finished, random).await?;
             }
             let tomorrow = self.tomorrow(workplace, &bearings, tally.connections).await?;

@@ -1,6 +1,14 @@
 //! Results, as documents and for people.
 
+pub mod anomalies;
+pub mod chart;
+pub mod csv;
+pub mod document;
+pub mod form;
+mod html;
 pub mod plan;
 pub mod plan_text;
 pub mod progress;
 pub mod pseudonym;
+pub mod publish;
+pub mod text;

@@ -30,6 +30,7 @@ mod scope_sets;
 pub mod settings;
 pub mod settling;
 pub mod suppressions;
+pub mod standing;
 mod tables;
 pub mod tally;
 pub mod writer;

@@ -1,5 +1,7 @@
 //! Who is prompted about a grant's connections, at which stage and by which ways.
 
+use crate::domain::hold_back::is_held_back;
+
 use super::{
     Action, Campaign, Channel, Code, Connection, Decision, HeldBack, History, Party, PromptLine,
     Reason, Recipient, Rules, ScopeSet, Stage, Way, hold_back, is_awaiting,
@@ -138,6 +140,8 @@ impl<'a> Rules<'a> {
         [
             way,
             suppressed.then(|| Code::Suppressed.into()),
+            is_held_back(self.hold_back_key, &recipient.key(), course.stage)
+                .then(|| Code::HoldBack.into()),
             self.campaign.working.closed(zone, self.now),
             self.not_let_out(recipient, &course.channel),
         ]
@@ -192,6 +196,7 @@ impl Campaign {
             channels: Vec::new(),
             template: super::CORRECTION.to_owned(),
             is_final: false,
+            hold_back_percent: 0,
         }
     }
 }

@@ -82,6 +82,7 @@ impl World {
             removal: Some(&self.removal),
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
+            hold_back_key: &[7; 32],
             correction: None,
             founded_at: at("2026-11-21T00:00:00Z"),
             now: at(now),
