@@ -144,7 +144,8 @@ pub async fn foresee(
 }
 
 /// Where it stands, as the progress event has it.
-fn levels(progress: &Progress, today: NaiveDate) -> Vec<Count> {
+#[must_use]
+pub fn levels(progress: &Progress, today: NaiveDate) -> Vec<Count> {
     [
         (Measure::Connections, progress.connections),
         (Measure::BroadOnly, progress.broad_only),

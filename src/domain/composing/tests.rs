@@ -50,6 +50,7 @@ impl World {
             removal: Some(&self.removal),
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
+            hold_back_key: &[7; 32],
             correction: None,
             founded_at: at("2026-01-01T00:00:00Z"),
             now: at(now),

@@ -31,7 +31,7 @@ struct Truth {
 impl Truth {
     fn draw(stages: usize, chance: &mut Chance) -> Self {
         let stage = |chance: &mut Chance| {
-            ((0.05 * (0.4 * chance.normal()).exp()), 1.0 + 7.0 * chance.even())
+            (0.05 * (0.4 * chance.normal()).exp(), 1.5 + 4.5 * chance.even())
         };
         Self {
             people: 300 + (1200.0 * chance.even()) as usize,

@@ -20,13 +20,13 @@ pub fn span(age: usize) -> usize {
 
 /// How far stages differ from one another, as a share of their effect: with nothing known of a
 /// stage it is taken to work as the others do, give or take a half.
-const STAGES_DIFFER: f64 = 0.5;
+const STAGES_DIFFER: f64 = 0.55;
 /// A stage nobody was told at yet meets those whom the others have not moved.
-const LATER_STAGES: f64 = 0.85;
+const LATER_STAGES: f64 = 1.1;
 /// Events that the other stages' example counts for in each span of a stage.
 const EXAMPLE: f64 = 3.0;
 /// How far a rate wanders in the months to come.
-const DRIFT: f64 = 0.12;
+const DRIFT: f64 = 0.15;
 /// Least to most that is left of an effect in the next span, where it was not seen.
 const FADES: (f64, f64) = (0.25, 1.0);
 

@@ -46,6 +46,8 @@ pub struct LineChart {
     pub bands: Vec<Band>,
     pub lines: Vec<Line>,
     pub marks: Vec<Mark>,
+    /// Days are numbered from the first, 0, in place of their dates.
+    pub counts_days: bool,
 }
 
 const FONT: f64 = 12.0;
@@ -125,7 +127,10 @@ impl LineChart {
         let mut before = None;
         let mut free = f64::NEG_INFINITY;
         for day in date_ticks(self.first, self.last, if is_wide { 9 } else { 4 }) {
-            let label = date_label(day, before, by_month);
+            let label = match self.counts_days {
+                true => (day - self.first).num_days().to_string(),
+                false => date_label(day, before, by_month),
+            };
             let half = width(&label, FONT) / 2.0;
             let x = frame.x(day).clamp(frame.left - 4.0 + half, (frame.right - half).max(half));
             line(svg, "tick", (frame.x(day), frame.bottom), (frame.x(day), frame.bottom + 4.0));
@@ -269,6 +274,7 @@ mod tests {
                 Mark { class: "stage", day: day("2026-12-17"), name: "invitation".into() },
                 Mark { class: "deadline", day: day("2027-09-13"), name: "deadline".into() },
             ],
+            counts_days: false,
         }
     }
 
