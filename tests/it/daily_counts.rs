@@ -22,14 +22,14 @@ async fn scan(world: &World, lines: &[Line], day: u32) {
     assert!(world.scan_under(lines, conditions).await.unwrap().is_in_force());
 }
 
-async fn tell(world: &World, person: usize, stage: &str, day: u32, bounced: Option<u32>) {
+async fn tell(world: &World, person: usize, stage: &str, day: u32) {
     let told = Told {
         id: uuid::Uuid::new_v5(&uuid::Uuid::nil(), format!("{stage} {person}").as_bytes()),
         email: format!("person{person}@example.com"),
         key: id("c", person),
         stage,
         at: noon(day),
-        bounced: bounced.map(noon),
+        bounced: None,
         promised: None,
     };
     world.told(&told).await;
@@ -54,7 +54,7 @@ async fn week(world: &World, counts: &[u32]) -> Config {
     scan(world, &all, 0).await;
     count(0).await;
     for person in 1..=5 {
-        tell(world, person, "invitation", 1, (person == 5).then_some(3)).await;
+        tell(world, person, "invitation", 1).await;
     }
     scan(world, &all, 1).await;
     count(1).await;
@@ -64,9 +64,12 @@ async fn week(world: &World, counts: &[u32]) -> Config {
     // Person 4 is gone.
     let mut fewer = turned(all.clone(), &[1, 7]);
     fewer.remove(3);
+    let back = noon(3).format("%Y-%m-%dT%H:%M:%S%.6f+00:00");
+    let of = "recipient = 'person5@example.com'";
+    world.execute(&format!("UPDATE prompts SET bounced_at = '{back}' WHERE {of}")).await;
     scan(world, &fewer, 3).await;
     count(3).await;
-    tell(world, 2, "reminder", 4, None).await;
+    tell(world, 2, "reminder", 4).await;
     scan(world, &fewer, 4).await;
     count(4).await;
     // Who was told twice follows; the first one falls back.
@@ -78,14 +81,13 @@ async fn week(world: &World, counts: &[u32]) -> Config {
     config
 }
 
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 13] = [
     "2026-12-29 mails - - 5",
     "2026-12-29 messages invitation - 5",
     "2026-12-29 told invitation - 4",
     "2026-12-30 became_ready - - 1",
     "2026-12-30 became_ready invitation 2026-12-29 1",
     "2026-12-31 bounced - - 1",
-    "2026-12-31 left invitation 2026-12-29 1",
     "2026-12-31 left invitation 2026-12-29 1",
     "2027-01-01 mails - - 1",
     "2027-01-01 messages reminder - 1",
@@ -95,16 +97,13 @@ const EVENTS: [&str; 14] = [
     "2027-01-02 fell_back - - 1",
 ];
 
-/// In one form, whatever the order of the days' measures; the same row twice is once.
 fn sorted(mut events: Vec<String>) -> Vec<String> {
     events.sort();
     events
 }
 
 fn expected() -> Vec<String> {
-    let mut expected: Vec<String> = EVENTS.map(str::to_owned).into();
-    expected.dedup();
-    sorted(expected)
+    sorted(EVENTS.map(str::to_owned).into())
 }
 
 #[tokio::test]
@@ -164,9 +163,9 @@ async fn those_held_back_are_followed_until_somebody_tells_them() {
             // Held back in each run, and written down once.
             world.store.hold_back("invitation", &keys, noon(day)).await.unwrap();
         }
-        tell(&world, 4, "invitation", 1, None).await;
+        tell(&world, 4, "invitation", 1).await;
         scan(&world, &turned(all.clone(), &[1]), 2).await;
-        tell(&world, 2, "reminder", 3, None).await;
+        tell(&world, 2, "reminder", 3).await;
         scan(&world, &turned(all.clone(), &[1, 2]), 4).await;
         world.count_day(&config, noon(4)).await;
         let events = world.events().await;

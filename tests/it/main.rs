@@ -14,6 +14,7 @@ mod dry_run;
 mod dry_run_postgres;
 mod eml_files;
 mod endpoints;
+mod forecasts;
 mod home;
 mod http_mail;
 mod inventory_files;

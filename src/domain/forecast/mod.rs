@@ -5,8 +5,6 @@
 //! (`hazard`); the days to come are played through many times for whole cohorts (`course`), each
 //! time with rates that may be the true ones; what most of them come to is the interval.
 
-#[cfg(test)]
-mod backtest;
 mod capacity;
 mod chance;
 mod course;

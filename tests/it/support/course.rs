@@ -35,6 +35,8 @@ struct Customer {
     is_awaiting: bool,
     keenness: f64,
     told: Option<(usize, NaiveDate)>,
+    /// Whose mails come back.
+    is_silent: bool,
 }
 
 fn customer(number: usize, chance: &mut Chance) -> Customer {
@@ -59,7 +61,7 @@ fn customer(number: usize, chance: &mut Chance) -> Customer {
     if chance.even() < 0.02 {
         line = line.without(Column::Email);
     }
-    Customer { line, is_awaiting, keenness: chance.gamma(2.5) / 2.5, told: None }
+    Customer { line, is_awaiting, keenness: chance.gamma(2.5) / 2.5, told: None, is_silent: false }
 }
 
 impl Course {
@@ -103,7 +105,7 @@ impl Course {
         };
         let stage = &campaign.stages[place];
         let mut prompts = Vec::new();
-        for it in customers.iter_mut().filter(|it| it.is_awaiting) {
+        for it in customers.iter_mut().filter(|it| it.is_awaiting && !it.is_silent) {
             let is_told = it.told.is_some_and(|(told, _)| told >= place);
             let Some(email) = it.line.get(Column::Email) else { continue };
             if is_told || prompts.len() >= self.per_day {
@@ -114,8 +116,9 @@ impl Course {
             let bounced = (chance.even() < bad * self.bounces).then_some(at + TimeDelta::minutes(9));
             let key = it.line.get(Column::ConnectionId).expect("an id").to_owned();
             prompts.push((email.to_owned(), key, bounced));
-            if bounced.is_none() {
-                it.told = Some((place, day));
+            match bounced {
+                Some(_) => it.is_silent = true,
+                None => it.told = Some((place, day)),
             }
         }
         let promised = stage.is_final.then(|| campaign.deadline - TimeDelta::days(30));
