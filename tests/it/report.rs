@@ -189,11 +189,11 @@ fn both_bases_are_tried() {
 #[ignore = "writes pages to look at"]
 async fn pages_for_the_pictures_of_the_documentation() {
     let folder = std::path::PathBuf::from(std::env::var_os("PICTURES").expect("PICTURES=FOLDER"));
-    let half_way = Course { people: 1200, days: 110, follows: 0.09, organic: 0.0012, per_day: 250, bounces: 0.015 };
+    let half_way = Course { people: 1200, days: 150, follows: 0.06, organic: 0.0012, per_day: 250, bounces: 0.015 };
     let late = Course { people: 1200, days: 95, follows: 0.012, organic: 0.0004, per_day: 12, bounces: 0.02 };
     let done = Course { people: 1200, days: 290, follows: 0.11, organic: 0.0015, per_day: 250, bounces: 0.01 };
     for (name, course, days, cap) in [
-        ("half-way", half_way, 175, "max_per_day = 250"),
+        ("half-way", half_way, 130, "max_per_day = 250"),
         ("late", late, 70, "max_per_day = 12"),
         ("done", done, -6, "max_per_day = 250"),
     ] {

@@ -19,8 +19,8 @@ pub fn span(age: usize) -> usize {
 }
 
 /// How far stages differ from one another, as a share of their effect: with nothing known of a
-/// stage it is taken to work as the others do, give or take more than a half.
-const STAGES_DIFFER: f64 = 0.55;
+/// stage it is taken to work as the others do, give or take four tenths.
+const STAGES_DIFFER: f64 = 0.4;
 /// Events that the other stages' example counts for in each span of a stage.
 const EXAMPLE: f64 = 3.0;
 /// How far a rate wanders in the months to come.

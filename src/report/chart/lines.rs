@@ -93,15 +93,18 @@ impl LineChart {
         let names = ticks.iter().map(|tick| width(&label(tick), FONT)).fold(0.0, f64::max);
         let is_wide = across > 500.0;
         let ends = self.lines.iter().map(|line| width(&line.name, FONT)).fold(0.0, f64::max);
-        let frame = Frame {
+        let mut frame = Frame {
             left: names + 10.0,
             right: if is_wide { across - ends - 14.0 } else { across - 8.0 },
-            top: ROW * self.rows_for(across) as f64 + 8.0,
+            top: 8.0,
             bottom: down - 24.0,
             first: self.first,
             days: (self.last - self.first).num_days().max(1) as f64,
             most: ticks.last().copied().unwrap_or(1.0),
         };
+        let marks = self.placed(&frame);
+        let rows = marks.iter().map(|(.., row)| row + 1).max().unwrap_or_default();
+        frame.top += ROW * rows as f64;
         for tick in &ticks {
             let y = frame.y(*tick);
             line(&mut svg, "grid", (frame.left, y), (frame.right, y));
@@ -111,7 +114,7 @@ impl LineChart {
         for band in &self.bands {
             draw_band(band, &frame, &mut svg);
         }
-        self.draw_marks(&frame, &mut svg);
+        draw_marks(&marks, &frame, &mut svg);
         for line in &self.lines {
             draw_line(line, &frame, &mut svg);
         }
@@ -143,18 +146,8 @@ impl LineChart {
         line(svg, "axis", (frame.left, frame.bottom), (frame.right, frame.bottom));
     }
 
-    /// Rows that the names of days take, at a width.
-    fn rows_for(&self, across: f64) -> usize {
-        let all: f64 = self.marks.iter().map(|mark| width(&mark.name, FONT) + 10.0).sum();
-        let mut rows = 1;
-        while rows < ROWS && all > 0.6 * across * rows as f64 {
-            rows += 1;
-        }
-        if self.marks.is_empty() { 0 } else { rows }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
-    fn draw_marks(&self, frame: &Frame, svg: &mut String) {
+    /// The marks in order, each with where its name stands and in which row.
+    fn placed(&self, frame: &Frame) -> Vec<(&Mark, (f64, f64), usize)> {
         let mut marks: Vec<&Mark> = self.marks.iter().collect();
         marks.sort_by_key(|mark| mark.day);
         let spans: Vec<(f64, f64)> = marks
@@ -165,23 +158,8 @@ impl LineChart {
                 (from, from + room)
             })
             .collect();
-        let count = ((frame.top - 8.0) / ROW).round().max(1.0);
-        for ((mark, (from, to)), row) in
-            marks.iter().zip(&spans).zip(rows(&spans, count as usize))
-        {
-            let x = frame.x(mark.day);
-            let y = ROW * row as f64 + 2.0;
-            line(svg, mark.class, (x, y), (x, frame.bottom));
-            // A name that had to move off its line is set off against others' lines.
-            let _ = write!(
-                svg,
-                "<rect class=\"plate\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"14\"/>",
-                unit(from - 2.0),
-                unit(y),
-                unit(to - from + 4.0)
-            );
-            text(svg, "mark", (*from, y + 11.0), "start", &mark.name);
-        }
+        let rows = rows(&spans, ROWS);
+        marks.into_iter().zip(spans).zip(rows).map(|((mark, span), row)| (mark, span, row)).collect()
     }
 
     fn name_ends(&self, frame: &Frame, svg: &mut String) {
@@ -197,6 +175,26 @@ impl LineChart {
             let class = format!("end {}", line.class);
             text(svg, &class, (x, y + 4.0), "start", &line.name);
         }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
+fn draw_marks(marks: &[(&Mark, (f64, f64), usize)], frame: &Frame, svg: &mut String) {
+    for (mark, _, row) in marks {
+        let x = frame.x(mark.day);
+        line(svg, mark.class, (x, ROW * *row as f64 + 2.0), (x, frame.bottom));
+    }
+    for (mark, (from, to), row) in marks {
+        let y = ROW * *row as f64 + 2.0;
+        // Set off against the lines of other days.
+        let _ = write!(
+            svg,
+            "<rect class=\"plate\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"14\"/>",
+            unit(from - 1.0),
+            unit(y),
+            unit(to - from + 2.0)
+        );
+        text(svg, "mark", (*from, y + 11.0), "start", &mark.name);
     }
 }
 
