@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
@@ -41,5 +42,42 @@ impl Clock for FixedClock {
     /// Its time does not pass, so there is nothing to wait for.
     fn sleep(&self, _: TimeDelta) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::ready(()))
+    }
+}
+
+/// A clock whose time passes by being waited for, and at once: simulation, tests.
+#[derive(Debug)]
+pub struct VirtualClock(Mutex<DateTime<Utc>>);
+
+impl VirtualClock {
+    #[must_use]
+    pub fn at(now: DateTime<Utc>) -> Self {
+        Self(Mutex::new(now.trunc_subsecs(6)))
+    }
+
+    /// Moves on to a time; one that has passed changes nothing.
+    pub fn reach(&self, at: DateTime<Utc>) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = at.trunc_subsecs(6).max(*now);
+    }
+
+    /// What an operator or a time server does to a clock, backwards too.
+    pub fn set(&self, at: DateTime<Utc>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = at.trunc_subsecs(6);
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sleep(&self, span: TimeDelta) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let until = self.now() + span;
+        Box::pin(async move {
+            // Others get to do what they would have done meanwhile.
+            tokio::task::yield_now().await;
+            self.reach(until);
+        })
     }
 }

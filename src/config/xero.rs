@@ -1,5 +1,7 @@
 //! `[xero]`: Xero's addresses, and how often it is called.
 
+use std::path::PathBuf;
+
 use url::Url;
 
 use super::table::Table;
@@ -17,7 +19,9 @@ pub struct Xero {
     pub identity: Url,
     /// The page where a user consents.
     pub login: Url,
-    /// Of all replicas together.
+    /// A PEM file of certificates to trust beside the system's.
+    pub roots: Option<PathBuf>,
+    /// To `api` and `identity`, of all replicas together.
     pub calls_per_minute: u32,
 }
 
@@ -32,7 +36,8 @@ impl Xero {
         let identity = url("identity", "https://identity.xero.com");
         let login = url("login", "https://login.xero.com");
         let calls_per_minute = table.get("calls_per_minute").unwrap_or(DEFAULT_CALLS_PER_MINUTE);
+        let roots = table.get::<String>("roots").map(|path| table.reading().resolve(&path));
         table.finish();
-        Some(Self { api: api?, identity: identity?, login: login?, calls_per_minute })
+        Some(Self { api: api?, identity: identity?, login: login?, roots, calls_per_minute })
     }
 }

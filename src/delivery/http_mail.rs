@@ -13,6 +13,7 @@ use super::http::{self, ClientError, Limits};
 use super::message::{Mailbox, Message};
 use super::outcome::Outcome;
 use crate::domain::request_body::{Fields, Party, RequestBody};
+use crate::web;
 
 /// Bytes of an answer that are read.
 const MOST_OF_AN_ANSWER: usize = 8 * 1024;
@@ -120,7 +121,7 @@ impl HttpMail {
     ) -> Outcome {
         let said = complaint(body).map(|text| format!(": {}", self.plain(text, message)));
         let why = format!("the mail provider answered {status}{}", said.unwrap_or_default());
-        let retry_after = http::retry_after(headers, now);
+        let retry_after = web::retry_after(headers, now);
         match status.as_u16() {
             200..=299 => {
                 let reference = self.id(headers, body);

@@ -13,6 +13,7 @@ use super::guard::{self, Inside, PublicOnly};
 use super::http::{self, ClientError, Limits};
 use super::outcome::Outcome;
 use super::signature::{Secret, signatures};
+use crate::web;
 
 /// Bytes of an answer that are read, so that the connection can be used again.
 const MOST_OF_AN_ANSWER: usize = 4 * 1024;
@@ -65,7 +66,7 @@ impl Endpoint {
             Err(error) => return unanswered(error),
         };
         let status = response.status();
-        let wait = http::retry_after(response.headers(), now);
+        let wait = web::retry_after(response.headers(), now);
         drop(http::beginning(response, MOST_OF_AN_ANSWER).await);
         answered(status, wait)
     }

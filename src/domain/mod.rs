@@ -2,6 +2,7 @@
 //! calendar, decisions and budgets. Pure: no clock, no randomness, no input or output.
 
 pub mod address;
+pub mod audit;
 pub mod budget;
 pub mod calendar;
 pub mod campaign;
@@ -11,6 +12,7 @@ pub mod confirmation;
 pub mod connection;
 pub mod consent;
 pub mod daily;
+pub mod dates;
 pub mod decide;
 pub mod digest;
 pub mod endpoint;
@@ -23,6 +25,8 @@ pub mod hold_back;
 pub mod ids;
 pub mod language;
 pub mod next;
+pub mod pseudonym;
+pub mod rate;
 pub mod reason;
 pub mod recipient;
 pub mod request_body;

@@ -6,7 +6,6 @@
 mod bad;
 mod columns;
 mod csv;
-mod dates;
 mod error;
 mod feed;
 mod file;
@@ -25,7 +24,6 @@ mod token;
 
 pub use bad::{BadReason, BadRow, Place};
 pub use columns::{Column, Columns, UnknownColumn};
-pub use dates::read as read_date;
 pub use error::{Error, ErrorKind};
 pub use memo::ScopeMemo;
 pub use raw::{Batch, FingerprintKey, Flaw, RawRow};

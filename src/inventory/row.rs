@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use uuid::Uuid;
 
+use crate::domain::dates;
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::{AuthEventId, ConnectionId, TenantId, UserId};
 use crate::domain::row::{Doubt, Flow, Person, Row, Warnings};
@@ -15,7 +16,7 @@ use super::columns::Column;
 use super::memo::{self, ScopeMemo};
 use super::raw::RawRow;
 use super::token::At;
-use super::{dates, response, token};
+use super::{response, token};
 
 /// What the outcome of parsing depends on beside the row.
 #[derive(Clone, Debug)]
@@ -273,6 +274,7 @@ impl Parsing<'_> {
         let time_zone = self.raw.get(Column::TimeZone).map(zone);
         self.warnings.time_zone = time_zone == Some(None);
         Person {
+            forgotten: None,
             email: email.and_then(Result::ok),
             name: self.text(Column::Name),
             locale: self.text(Column::Locale),

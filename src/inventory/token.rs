@@ -10,9 +10,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use chrono::{DateTime, Utc};
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 
+use crate::domain::dates;
 use crate::domain::ids::{AuthEventId, UserId};
-
-use super::dates;
 
 /// What a token says of its grant.
 #[derive(Debug, PartialEq, Eq)]

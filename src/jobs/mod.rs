@@ -3,9 +3,11 @@
 mod announcing;
 mod aside;
 pub mod bearings;
+pub mod calling;
 pub mod confirming;
 pub mod counting;
 pub mod due;
+pub mod erasing;
 pub mod exit;
 mod failure;
 pub mod messages;

@@ -1,6 +1,7 @@
 //! Before anybody is written to: does Xero accept what the link will ask for, and does the
 //! address behind the link answer? One refused scope breaks the consent for everybody.
 
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -40,12 +41,15 @@ pub struct Preflight<'a> {
     pub client: Option<&'a Client>,
 }
 
-/// The client that the checks use.
+/// The client that the checks use; `roots` are trusted beside the system's.
 ///
 /// # Errors
-/// The roots of trust of this machine cannot be read.
-pub fn client() -> Result<Client, Finding> {
-    web::client(PATIENCE).map_err(|error| {
+/// The roots of trust cannot be read.
+pub fn client(roots: Option<&Path>) -> Result<Client, Finding> {
+    let roots = roots.map(web::roots).transpose().map_err(|error| {
+        failed(error.to_string(), "name a PEM file as `roots` under [xero], or leave it out")
+    })?;
+    web::client(PATIENCE, roots.unwrap_or_default()).map_err(|error| {
         let text = format!("nothing can be asked over HTTPS: {}", web::trouble(error));
         failed(text, "install the root certificates (ca-certificates)")
     })

@@ -60,7 +60,7 @@ impl Setting<'_> {
         // Nobody is asked anything where nothing would be sent.
         let client = match self.dry_run || is_blocked(&finished.plan) {
             true => None,
-            false => match preflight::client() {
+            false => match preflight::client(self.config.xero.roots.as_deref()) {
                 Ok(client) => Some(client),
                 Err(finding) => {
                     self.block_on(finding, finished);

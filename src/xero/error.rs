@@ -16,16 +16,19 @@ pub enum Decision {
 /// Why a call came to no definite answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// No call is allowed, or nobody can tell whether one is: nothing was sent.
+    #[error("Xero is not called: {0}")]
+    Withheld(String),
     /// The token endpoint says no, or a fresh token is refused.
     #[error("Xero does not accept the app's credentials: {0}")]
     Credentials(String),
-    /// 429: `after` is its `Retry-After`.
-    #[error("Xero's {limit} limit is reached")]
+    /// 429, with its `Retry-After`; or a call that would have to wait too long for its turn.
+    #[error("the limit on calls is reached: {limit}")]
     Limited { limit: String, after: Option<TimeDelta> },
     /// An outage, or no connection: the request had no effect.
     #[error("Xero cannot be reached or is down: {0}")]
     Unavailable(String),
-    /// The request was sent, and no whole answer came.
+    /// The request was sent, and no answer came that tells what it did.
     #[error("no answer from Xero: {0}")]
     Lost(String),
     /// An answer that is none of the documented ones.
@@ -37,7 +40,7 @@ impl Error {
     #[must_use]
     pub fn decision(&self) -> Decision {
         match self {
-            Self::Credentials(_) => Decision::Stop,
+            Self::Withheld(_) | Self::Credentials(_) => Decision::Stop,
             Self::Limited { after, .. } => Decision::Wait(*after),
             Self::Unavailable(_) => Decision::Wait(None),
             Self::Lost(_) | Self::Unexpected(_) => Decision::ReadBack,

@@ -1,5 +1,10 @@
 //! HTTP to Xero. Knows neither the store nor mail.
 
+pub mod answer;
 pub mod authorise;
+pub mod client;
 pub mod connections;
 pub mod error;
+pub mod limits;
+mod list;
+pub mod token;

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each room, and the rooms that it may use.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("schedule", &["domain"]),
     ("config", &["domain", "schedule"]),
     ("inventory", &["domain"]),
     ("store", &["domain"]),
-    ("xero", &["domain", "web"]),
+    ("xero", &["domain", "clock", "web"]),
     ("delivery", &["domain", "web"]),
     ("report", &["domain"]),
     (
@@ -30,6 +30,22 @@ const ROOMS: [(&str, &[&str]); 10] = [
         ],
     ),
     (
+        "simulation",
+        &[
+            "domain",
+            "config",
+            "delivery",
+            "xero",
+            "inventory",
+            "store",
+            "report",
+            "jobs",
+            "clock",
+            "telemetry",
+            "web",
+        ],
+    ),
+    (
         "cli",
         &[
             "domain",
@@ -39,6 +55,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
             "store",
             "report",
             "jobs",
+            "simulation",
             "clock",
             "telemetry",
         ],
@@ -172,6 +189,14 @@ fn the_store_knows_nobody_elses_tables_and_the_inventory_not_ours() {
         for line in lines {
             assert!(!foreign.iter().any(|word| line.contains(word)), "{line}");
         }
+    }
+}
+
+#[test]
+fn e12_what_ends_all_of_a_persons_connections_is_not_in_the_program() {
+    for source in sources() {
+        let found = source.code().find(|line| line.to_lowercase().contains("revocation"));
+        assert_eq!(found, None, "{}", source.path.display());
     }
 }
 

@@ -36,7 +36,7 @@ async fn check(
     now: DateTime<Utc>,
     own: &[ScopeSet],
 ) -> Vec<Finding> {
-    let client = web::client(Duration::from_millis(700)).unwrap();
+    let client = web::client(Duration::from_millis(700), Vec::new()).unwrap();
     let preflight = Preflight { store: &world.store, config, now, client: Some(&client) };
     preflight.check(own).await.unwrap()
 }

@@ -1,5 +1,7 @@
 //! `[app]`, `[database]`, `[xero]` and the other small tables.
 
+use std::path::Path;
+
 use super::{Broken, assert_each_is_reported, good, parse, with};
 use crate::config::{DatabaseUrl, Migrate, SecretRef};
 use crate::domain::row::Flow;
@@ -209,7 +211,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(config.database.migrate, Migrate::Auto);
     assert_eq!(config.database.url.to_string(), "sqlite:///srv/books/worker.db");
     assert_eq!(config.xero.api.as_str(), "https://api.xero.com/");
-    assert_eq!(config.xero.calls_per_minute, 60);
+    assert_eq!((config.xero.roots, config.xero.calls_per_minute), (None, 60));
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:9464");
     assert_eq!(config.retention.days_after_deadline, 365);
     assert_eq!(config.link.secrets, []);
@@ -219,10 +221,11 @@ fn what_is_left_out_has_its_default() {
 fn paths_of_every_kind_start_at_the_file_that_says_them() {
     let text = with(
         "[inventory]",
-        "client_secret = { file = \"secrets/xero\" }\n[database]\nurl = \"sqlite://state.db?mode=rw\"\n[inventory]",
+        "client_secret = { file = \"secrets/xero\" }\n[database]\nurl = \"sqlite://state.db?mode=rw\"\n[xero]\nroots = \"roots.pem\"\n[inventory]",
     );
     let config = parse(&text).unwrap();
     assert_eq!(config.app.client_secret, Some(SecretRef::File("/srv/books/secrets/xero".into())));
+    assert_eq!(config.xero.roots.as_deref(), Some(Path::new("/srv/books/roots.pem")));
     let DatabaseUrl::Sqlite { path, options } = config.database.url else { panic!() };
     assert_eq!((path.to_str(), options.as_deref()), (Some("/srv/books/state.db"), Some("mode=rw")));
 }

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::address::Address;
+use crate::domain::dates;
 use crate::domain::digest::named_prompt;
-use crate::inventory::read_date;
 use crate::store::outcomes::Named;
 
 /// What became of a message, as somebody else says.
@@ -89,7 +89,9 @@ impl Fields {
 
     pub(super) fn claim(self) -> Result<Claim, Fault> {
         let at = match self.at {
-            Some(text) => Some(read_date(text.trim()).ok_or_else(|| Fault::new("at is no time"))?),
+            Some(text) => {
+                Some(dates::read(text.trim()).ok_or_else(|| Fault::new("at is no time"))?)
+            }
             None => None,
         };
         let permanent = self.permanent.as_deref().map(|text| yes_or_no(text.trim())).transpose()?;

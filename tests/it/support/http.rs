@@ -110,7 +110,7 @@ impl HttpServer {
     }
 }
 
-async fn read(wire: &mut BufReader<Box<dyn Wire>>, connection: usize) -> Option<Request> {
+pub async fn read(wire: &mut BufReader<Box<dyn Wire>>, connection: usize) -> Option<Request> {
     let mut line = String::new();
     wire.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
     let mut words = line.split_whitespace().map(str::to_owned);

@@ -8,6 +8,7 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta,
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=2100;
 
 /// Reads a date; `None` when it is in no known form or in no believable year.
+#[must_use]
 pub fn read(text: &str) -> Option<DateTime<Utc>> {
     let (date, rest) = text.split_at_checked(10)?;
     let (separator, rest) = rest.split_at_checked(1)?;
@@ -27,7 +28,8 @@ pub fn read(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Seconds since 1970, as tokens have them.
-pub(super) fn from_seconds(seconds: i64) -> Option<DateTime<Utc>> {
+#[must_use]
+pub fn from_seconds(seconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds, 0).and_then(believable)
 }
 
