@@ -44,11 +44,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let configured = context.configured()?;
     let config = &configured.config;
     let (store, _) = context.existing(config).await?;
-    let about = About {
-        is_shown: arguments.show_addresses,
-        since: arguments.since,
-        what_if: &what_if,
-    };
+    let about =
+        About { is_shown: arguments.show_addresses, since: arguments.since, what_if: &what_if };
     let document = gather(config, &store, context.now(), &about).await?;
     store.close().await;
     match &arguments.out {

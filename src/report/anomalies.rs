@@ -204,7 +204,10 @@ mod tests {
         ];
         let texts = texts(counts);
         assert_eq!(texts.len(), 1, "{texts:?}");
-        assert!(texts[0].starts_with("12 of 60 mails to people of de came back (20.0%)"), "{texts:?}");
+        assert!(
+            texts[0].starts_with("12 of 60 mails to people of de came back (20.0%)"),
+            "{texts:?}"
+        );
     }
 
     #[test]

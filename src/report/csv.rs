@@ -20,8 +20,7 @@ const FORESEEN: [&str; 6] = [
 /// What is counted of all connections, in the order of its columns.
 pub fn columns() -> impl Iterator<Item = &'static str> {
     let of_all = |measure: &&Measure| {
-        !measure.is_event()
-            && !matches!(measure, Measure::HeldBackPrompt | Measure::HeldBackRemove)
+        !measure.is_event() && !matches!(measure, Measure::HeldBackPrompt | Measure::HeldBackRemove)
     };
     Measure::ALL.iter().filter(of_all).map(|measure| measure.as_str())
 }
@@ -37,9 +36,11 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", head.join(","))?;
     for day in &document.days {
         let mut cells = vec![day.day.to_string(), "counted".to_owned()];
-        cells.extend(columns().map(|column| {
-            day.number(column).map_or(String::new(), |number| number.to_string())
-        }));
+        cells.extend(
+            columns().map(|column| {
+                day.number(column).map_or(String::new(), |number| number.to_string())
+            }),
+        );
         cells.extend(FORESEEN.map(|_| String::new()));
         writeln!(out, "{}", cells.join(","))?;
     }

@@ -9,7 +9,7 @@ use crate::domain::campaign::Campaign;
 use crate::domain::forecast::{Interval, Outlook};
 
 use super::chart::grouped;
-use super::document::{Cohorts, CohortCount, Document, HeldBack};
+use super::document::{CohortCount, Cohorts, Document, HeldBack};
 use super::plan_text::{counted, standing};
 
 /// Kinds of a cohort that are shown; the other forms have all.
@@ -109,7 +109,8 @@ fn outlook(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {} holdouts when the removal window opens", counts(holdouts))?;
     }
     for fit in &document.fits {
-        let day = |day: Option<chrono::NaiveDate>| day.map_or("never".into(), |day| day.to_string());
+        let day =
+            |day: Option<chrono::NaiveDate>| day.map_or("never".into(), |day| day.to_string());
         let word = if fit.fits { "" } else { ": TOO LATE" };
         writeln!(
             out,
@@ -180,7 +181,11 @@ fn cohorts(cohorts: &Cohorts, out: &mut dyn Write) -> io::Result<()> {
             .take(SHOWN)
             .map(|it| {
                 let name = it.cohort.as_deref().unwrap_or("not known");
-                format!("{name} {} of {}", percent(it.ready, it.ready + it.awaiting), it.ready + it.awaiting)
+                format!(
+                    "{name} {} of {}",
+                    percent(it.ready, it.ready + it.awaiting),
+                    it.ready + it.awaiting
+                )
             })
             .collect();
         let more = list.len().saturating_sub(SHOWN);
@@ -195,10 +200,8 @@ fn stopped(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     if let Some(count) = holdouts.holdouts {
         writeln!(out, "Holdouts: {count}")?;
     }
-    let lists: [(&str, &[HeldBack]); 2] = [
-        ("prompts", &holdouts.prompts_held_back),
-        ("removals", &holdouts.removals_held_back),
-    ];
+    let lists: [(&str, &[HeldBack]); 2] =
+        [("prompts", &holdouts.prompts_held_back), ("removals", &holdouts.removals_held_back)];
     for (title, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
         let day = holdouts.counted_on.map_or(String::new(), |day| format!(" on {day}"));
         writeln!(out, "Held back{day}: {title}")?;

@@ -65,7 +65,7 @@ impl Store {
                     WHERE p.connection_key = c.connection_key), '') AS locale, \
                 c.readiness, count(*) AS connections \
              FROM connections c \
-             WHERE c.presence <> 'gone' AND c.readiness IN ('ready', 'awaiting') \
+             WHERE c.presence IN ('present', 'row_bad') AND c.readiness IN ('ready', 'awaiting') \
              GROUP BY 1, 2, 3, 4";
         const POSTGRES: &str = "SELECT COALESCE(to_char(c.connected_at AT TIME ZONE 'UTC', 'YYYY'), '') AS year, \
                 COALESCE(c.tenant_type, '') AS tenant_type, COALESCE(l.locale, '') AS locale, \
@@ -73,7 +73,7 @@ impl Store {
              FROM connections c LEFT JOIN \
                 (SELECT connection_key, min(locale) AS locale FROM people GROUP BY connection_key) l \
                 ON l.connection_key = c.connection_key \
-             WHERE c.presence <> 'gone' AND c.readiness IN ('ready', 'awaiting') \
+             WHERE c.presence IN ('present', 'row_bad') AND c.readiness IN ('ready', 'awaiting') \
              GROUP BY 1, 2, 3, 4";
         Ok(match self {
             Self::Sqlite(db) => sqlx::query_as(SQLITE).fetch_all(db).await?,
@@ -88,7 +88,7 @@ impl Store {
         const SQL: &str = "SELECT count(*) AS tenants, \
                 CAST(COALESCE(sum(is_ready), 0) AS bigint) AS ready FROM \
                 (SELECT max(CASE WHEN readiness = 'ready' THEN 1 ELSE 0 END) AS is_ready \
-                 FROM connections WHERE presence <> 'gone' AND readiness IN ('ready', 'awaiting') \
+                 FROM connections WHERE presence IN ('present', 'row_bad') AND readiness IN ('ready', 'awaiting') \
                  GROUP BY tenant_id) t";
         Ok(with_db!(self, db => sqlx::query_as(SQL).fetch_one(db).await)?)
     }
@@ -103,7 +103,7 @@ impl Store {
                  FROM prompt_connections s JOIN prompts p ON p.prompt_id = s.prompt_id \
                  JOIN connections c ON c.connection_key = s.connection_key \
                  WHERE s.removal_from IS NOT NULL AND p.state = 'sent' AND p.bounced_at IS NULL \
-                    AND p.is_notice AND c.presence <> 'gone' AND c.readiness = 'awaiting' \
+                    AND p.is_notice AND c.presence IN ('present', 'row_bad') AND c.readiness = 'awaiting' \
                  GROUP BY s.connection_key) t";
         Ok(with_db!(self, db => sqlx::query_as(SQL).bind(now).fetch_one(db).await)?)
     }
@@ -119,7 +119,7 @@ impl Store {
         };
         let sql = format!(
             "SELECT {key} AS connection, tenant_name, account_id FROM connections \
-             WHERE presence <> 'gone' AND class IN ('broad_only', 'mixed', 'granular') \
+             WHERE presence IN ('present', 'row_bad') AND class IN ('broad_only', 'mixed', 'granular') \
                 AND readiness = 'awaiting' AND NOT reachable ORDER BY connection_key LIMIT $1"
         );
         Ok(with_db!(self, db => {

@@ -147,7 +147,10 @@ async fn who_bounced_after_being_counted_is_told_no_longer() {
         let events = world.events().await;
         // Counted as told on its day, and as left once the message came back.
         assert!(events.contains(&"2026-12-29 told invitation - 5".to_owned()), "{events:#?}");
-        assert!(events.contains(&"2026-12-31 left invitation 2026-12-29 2".to_owned()), "{events:#?}");
+        assert!(
+            events.contains(&"2026-12-31 left invitation 2026-12-29 2".to_owned()),
+            "{events:#?}"
+        );
     })
     .await;
 }

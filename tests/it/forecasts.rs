@@ -28,9 +28,8 @@ struct Truth {
 
 impl Truth {
     fn draw(stages: usize, chance: &mut Chance) -> Self {
-        let stage = |chance: &mut Chance| {
-            (0.05 * (0.4 * chance.normal()).exp(), 1.5 + 4.5 * chance.even())
-        };
+        let stage =
+            |chance: &mut Chance| (0.05 * (0.4 * chance.normal()).exp(), 1.5 + 4.5 * chance.even());
         Self {
             people: 300 + (1200.0 * chance.even()) as usize,
             alike: 2.0 + 4.0 * chance.even(),
@@ -100,7 +99,8 @@ fn play(seed: u64) -> Played {
             is_awaiting: true,
         })
         .collect();
-    let capacity = Capacity { campaign: &campaign, prompts: &prompts, removal: None, runs_per_day: None };
+    let capacity =
+        Capacity { campaign: &campaign, prompts: &prompts, removal: None, runs_per_day: None };
     let last = last_day(&campaign);
     let first = NaiveDate::from_ymd_opt(2026, 12, 1).expect("a day");
     let (mut counts, mut begun, mut ready) = (Vec::new(), BTreeMap::<usize, usize>::new(), 0);
@@ -145,7 +145,8 @@ fn play(seed: u64) -> Played {
         let awaiting = people.iter().filter(|person| person.is_awaiting).count() as u64;
         counts.push(Count::of_all(on, Measure::Ready, ready));
         counts.push(Count::of_all(on, Measure::Awaiting, awaiting));
-        let event = |((measure, part, since), number)| Count { day: on, measure, part, since, number };
+        let event =
+            |((measure, part, since), number)| Count { day: on, measure, part, since, number };
         counts.extend(happened.into_iter().map(event));
     }
     let awaiting = people.iter().filter(|person| person.is_awaiting).count() as f64;

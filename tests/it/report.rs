@@ -80,7 +80,8 @@ fn a_file_is_written_whole_or_not_at_all() {
     let page = fs::read_to_string(place.path("report.html")).unwrap();
     assert!(page.trim_end().ends_with("</html>"));
     place.done(&["report", "--out", "report.json"]);
-    let document: Value = serde_json::from_slice(&fs::read(place.path("report.json")).unwrap()).unwrap();
+    let document: Value =
+        serde_json::from_slice(&fs::read(place.path("report.json")).unwrap()).unwrap();
     assert_eq!(document["standing"]["ready"], 211);
     let before = place.contents();
     let missing = place.worker(&["report", "--out", "nowhere/report.html"]);
@@ -121,7 +122,8 @@ async fn a_campaign_under_way_is_foreseen_and_other_ways_are_tried() {
     let world = World::of(&place).await;
     world.prepare().await;
     let toml = fs::read_to_string(place.path("jobs.toml")).unwrap();
-    let course = Course { people: 400, days: 30, follows: 0.1, organic: 0.001, per_day: 120, bounces: 0.01 };
+    let course =
+        Course { people: 400, days: 30, follows: 0.1, organic: 0.001, per_day: 120, bounces: 0.01 };
     course.play(&world, &toml).await;
     world.store.close().await;
     let report = json(&place, &["--what-if", "stage.nudge=75", "--what-if", "max_per_day=0"]);
@@ -135,8 +137,12 @@ async fn a_campaign_under_way_is_foreseen_and_other_ways_are_tried() {
     let middle = |it: &Value| it["outlook"]["ready_percent"]["middle"].as_f64().unwrap();
     assert!(middle(&tried[0]) > middle(&tried[1]), "{tried:?}");
     assert!(!tried[1]["too_late"].as_array().unwrap().is_empty(), "{tried:?}");
-    let told: u64 = report["funnel"]["stages"].as_array().unwrap().iter()
-        .map(|stage| stage["told"].as_u64().unwrap()).sum();
+    let told: u64 = report["funnel"]["stages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|stage| stage["told"].as_u64().unwrap())
+        .sum();
     assert!(told > 200, "{}", report["funnel"]);
     assert!(report["changes"]["by"].as_array().is_some_and(|by| !by.is_empty()));
     // The end of a run says the same.
@@ -148,7 +154,8 @@ async fn a_campaign_under_way_is_foreseen_and_other_ways_are_tried() {
 async fn a_stage_passes_over_its_share_and_the_ledger_knows_whom() {
     for base in BASES {
         let sending = Sending::new(base, &lines(1..=40)).await;
-        let edit = ("template = \"reminder\"\n", "template = \"reminder\"\nhold_back_percent = 50\n");
+        let edit =
+            ("template = \"reminder\"\n", "template = \"reminder\"\nhold_back_percent = 50\n");
         sending.configure(&[edit]);
         sending.prepare();
         let plan = sending.run();
@@ -189,9 +196,30 @@ fn both_bases_are_tried() {
 #[ignore = "writes pages to look at"]
 async fn pages_for_the_pictures_of_the_documentation() {
     let folder = std::path::PathBuf::from(std::env::var_os("PICTURES").expect("PICTURES=FOLDER"));
-    let half_way = Course { people: 1200, days: 150, follows: 0.06, organic: 0.0012, per_day: 250, bounces: 0.015 };
-    let late = Course { people: 1200, days: 95, follows: 0.012, organic: 0.0004, per_day: 12, bounces: 0.02 };
-    let done = Course { people: 1200, days: 290, follows: 0.11, organic: 0.0015, per_day: 250, bounces: 0.01 };
+    let half_way = Course {
+        people: 1200,
+        days: 150,
+        follows: 0.06,
+        organic: 0.0012,
+        per_day: 250,
+        bounces: 0.015,
+    };
+    let late = Course {
+        people: 1200,
+        days: 95,
+        follows: 0.012,
+        organic: 0.0004,
+        per_day: 12,
+        bounces: 0.02,
+    };
+    let done = Course {
+        people: 1200,
+        days: 290,
+        follows: 0.11,
+        organic: 0.0015,
+        per_day: 250,
+        bounces: 0.01,
+    };
     for (name, course, days, cap) in [
         ("half-way", half_way, 130, "max_per_day = 250"),
         ("late", late, 70, "max_per_day = 12"),
@@ -199,7 +227,8 @@ async fn pages_for_the_pictures_of_the_documentation() {
     ] {
         let place = place(days);
         let toml = fs::read_to_string(place.path("jobs.toml")).unwrap();
-        let toml = toml.replace("max_per_day = 1000", cap).replace("ramp = [25, 250, 1000]", "ramp = []");
+        let toml =
+            toml.replace("max_per_day = 1000", cap).replace("ramp = [25, 250, 1000]", "ramp = []");
         place.write("jobs.toml", &toml);
         let world = World::of(&place).await;
         world.prepare().await;

@@ -192,7 +192,8 @@ mod tests {
     fn a_cap_for_each_run_counts_as_often_as_there_are_runs() {
         let campaign = campaign();
         let prompts = PromptPolicy { max_per_run: Some(20), ..policy(100, &[]) };
-        let on = |runs_per_day| Capacity { runs_per_day, ..capacity(&campaign, &prompts) }.on_day(0);
+        let on =
+            |runs_per_day| Capacity { runs_per_day, ..capacity(&campaign, &prompts) }.on_day(0);
         assert_eq!((on(None), on(Some(3)), on(Some(9))), (Some(100), Some(60), Some(100)));
     }
 }

@@ -79,7 +79,8 @@ impl Evidence {
         // The stages that were seen are themselves a few of all that there might be: with one of
         // them nobody knows whether it was a good one.
         let seen = self.stages.iter().filter(|seen| seen.iter().any(|(ready, _)| *ready > 0.0));
-        let spread = STAGES_DIFFER / f64::from(u32::try_from(seen.count()).unwrap_or(1).max(1)).sqrt();
+        let spread =
+            STAGES_DIFFER / f64::from(u32::try_from(seen.count()).unwrap_or(1).max(1)).sqrt();
         let usual = (spread * chance.normal()).exp();
         let stages = self.stages.iter().map(|seen| stage(seen, &base, usual, chance)).collect();
         let (ready, days) = self.organic;
@@ -145,7 +146,14 @@ mod tests {
 
     #[test]
     fn much_evidence_is_believed_and_little_leaves_room() {
-        let much = [(900.0, 10_000.0), (500.0, 18_000.0), (500.0, 34_000.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)];
+        let much = [
+            (900.0, 10_000.0),
+            (500.0, 18_000.0),
+            (500.0, 34_000.0),
+            (0.0, 0.0),
+            (0.0, 0.0),
+            (0.0, 0.0),
+        ];
         let little = much.map(|(ready, days)| (ready / 100.0, days / 100.0));
         let (middle, spread) = drawn(&seen(vec![much]), |hazards| hazards.stages[0][0]);
         assert!((middle - 0.09).abs() < 0.005, "{middle}");

@@ -94,7 +94,10 @@ impl History {
     }
 
     /// What is counted by its parts (stages, reasons, languages), each with all of its days.
-    pub fn parts(&self, measure: Measure) -> impl Iterator<Item = (&str, &BTreeMap<NaiveDate, u64>)> {
+    pub fn parts(
+        &self,
+        measure: Measure,
+    ) -> impl Iterator<Item = (&str, &BTreeMap<NaiveDate, u64>)> {
         self.parts
             .range((measure, String::new())..)
             .take_while(move |((of, _), _)| *of == measure)

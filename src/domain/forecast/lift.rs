@@ -77,7 +77,11 @@ mod tests {
                 Cohort { entered, exits },
             )])
         };
-        History { told: cohort(900, told_ready), held: cohort(held, held_ready), ..History::default() }
+        History {
+            told: cohort(900, told_ready),
+            held: cohort(held, held_ready),
+            ..History::default()
+        }
     }
 
     #[test]

@@ -48,7 +48,9 @@ pub const LEAST_READY: u64 = 20;
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Outlook {
     /// There is not enough history; nothing is guessed.
-    TooEarly { text: String },
+    TooEarly {
+        text: String,
+    },
     /// The deadline has passed: nothing is left to foresee.
     Over,
     /// Nobody is awaiting: it stays as it is.
@@ -221,9 +223,8 @@ fn ahead(
             }
             _ => Some(0.0),
         };
-        let held_back = stage.map_or(0.0, |place| {
-            f64::from(campaign.stages[place].hold_back_percent) / 100.0
-        });
+        let held_back =
+            stage.map_or(0.0, |place| f64::from(campaign.stages[place].hold_back_percent) / 100.0);
         days.push(Ahead { day, stage, let_out, held_back });
     }
     days

@@ -9,10 +9,7 @@ use crate::domain::daily::Count;
 fn levels(first: &str, standing: &[(u64, u64)]) -> Vec<Count> {
     let days = day(first).iter_days().zip(standing);
     days.flat_map(|(on, (awaiting, ready))| {
-        [
-            Count::of_all(on, Measure::Awaiting, *awaiting),
-            Count::of_all(on, Measure::Ready, *ready),
-        ]
+        [Count::of_all(on, Measure::Awaiting, *awaiting), Count::of_all(on, Measure::Ready, *ready)]
     })
     .collect()
 }
@@ -118,7 +115,8 @@ fn a_stage_that_cannot_fit_is_known_before_anything_else() {
     let early = Outlook::TooEarly { text: String::new() };
     let campaign = campaign();
     let prompts = policy(0, &[]);
-    let capacity = Capacity { campaign: &campaign, prompts: &prompts, removal: None, runs_per_day: None };
+    let capacity =
+        Capacity { campaign: &campaign, prompts: &prompts, removal: None, runs_per_day: None };
     let history = History::new(levels("2026-12-01", &[(900, 0)]));
     let fits = fits(&history, &capacity, day("2026-12-01"));
     assert_eq!(fits.len(), 3);

@@ -7,11 +7,16 @@ use crate::domain::campaign::{Campaign, Channel, PromptPolicy, RemovalPolicy, St
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A stage on this day: moved there if there is one of the name, else one more.
-    Stage { name: String, days_before: u32 },
+    Stage {
+        name: String,
+        days_before: u32,
+    },
     MaxPerDay(u32),
     MaxPerRun(u32),
     NoRamp,
-    WindowOpens { days_before: u32 },
+    WindowOpens {
+        days_before: u32,
+    },
 }
 
 /// Some changes at once, and as they were written.
@@ -133,7 +138,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_tried_is_named() {
-        for wrong in ["", "stage.=5", "stage.x=0", "stage.x=9999", "max_per_day=-1", "ramp=3", "x=1"] {
+        for wrong in
+            ["", "stage.=5", "stage.x=0", "stage.x=9999", "max_per_day=-1", "ramp=3", "x=1"]
+        {
             let error = wrong.parse::<Scenario>().unwrap_err();
             assert!(error.to_string().contains(&format!("{wrong:?}")), "{error}");
         }

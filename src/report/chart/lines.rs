@@ -159,7 +159,12 @@ impl LineChart {
             })
             .collect();
         let rows = rows(&spans, ROWS);
-        marks.into_iter().zip(spans).zip(rows).map(|((mark, span), row)| (mark, span, row)).collect()
+        marks
+            .into_iter()
+            .zip(spans)
+            .zip(rows)
+            .map(|((mark, span), row)| (mark, span, row))
+            .collect()
     }
 
     fn name_ends(&self, frame: &Frame, svg: &mut String) {

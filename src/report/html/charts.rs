@@ -80,9 +80,7 @@ pub(super) fn classes(document: &Document) -> Figure {
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 fn counted(document: &Document, measure: &str) -> Vec<(NaiveDate, f64)> {
-    let number = |day: &crate::report::document::Day| {
-        Some((day.day, day.number(measure)? as f64))
-    };
+    let number = |day: &crate::report::document::Day| Some((day.day, day.number(measure)? as f64));
     document.days.iter().filter_map(number).collect()
 }
 

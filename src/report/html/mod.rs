@@ -238,7 +238,9 @@ fn organic(document: &Document) -> String {
 fn holdouts(document: &Document) -> String {
     let holdouts = &document.holdouts;
     match (holdouts.holdouts, holdouts.window_opens) {
-        (Some(count), _) => format!("{} holdouts: awaiting with the removal window open.", grouped(count)),
+        (Some(count), _) => {
+            format!("{} holdouts: awaiting with the removal window open.", grouped(count))
+        }
         (None, Some(opens)) => {
             let foreseen = document.outlook.projection().and_then(|it| it.holdouts);
             let foreseen = foreseen.map_or(String::new(), |holdouts| {
@@ -246,7 +248,9 @@ fn holdouts(document: &Document) -> String {
             });
             format!("The removal window opens on {}{foreseen}.", opens.format("%-d %B %Y"))
         }
-        (None, None) => "Removal is not configured: whoever is awaiting at the deadline is lost.".to_owned(),
+        (None, None) => {
+            "Removal is not configured: whoever is awaiting at the deadline is lost.".to_owned()
+        }
     }
 }
 

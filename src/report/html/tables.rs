@@ -74,8 +74,10 @@ pub(super) fn what_if(document: &Document) -> Option<Table> {
         })
         .collect();
     let head = ["change", "forecast", "stages"];
-    (!rows.is_empty())
-        .then(|| Table { is_text: true, ..table("Other configurations, tried on the forecast", &head, rows) })
+    (!rows.is_empty()).then(|| Table {
+        is_text: true,
+        ..table("Other configurations, tried on the forecast", &head, rows)
+    })
 }
 
 pub(super) fn stages(document: &Document) -> Table {
@@ -95,7 +97,8 @@ pub(super) fn stages(document: &Document) -> Table {
             after(30),
         ])
     });
-    let head = ["stage", "due", "told", "held back", "ready", "ready after 7 days", "after 30 days"];
+    let head =
+        ["stage", "due", "told", "held back", "ready", "ready after 7 days", "after 30 days"];
     table("Due, told, ready", &head, rows.collect())
 }
 

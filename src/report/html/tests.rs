@@ -73,7 +73,9 @@ fn a_page_about_nothing_is_a_whole_page() {
 #[test]
 fn nothing_is_loaded_and_nothing_runs() {
     let page = page(&empty(), &campaign()).unwrap();
-    for loads in ["http://", "https://", "src=", "href=", "url(", "@import", "<script", "<link", "onload"] {
+    for loads in
+        ["http://", "https://", "src=", "href=", "url(", "@import", "<script", "<link", "onload"]
+    {
         assert!(!page.contains(loads), "{loads}");
     }
     assert!(page.contains("default-src 'none'"));

@@ -28,8 +28,12 @@ macro_rules! last_told {
         concat!(
             "(SELECT l.prompt_id FROM prompt_connections t ",
             "JOIN prompts l ON l.prompt_id = t.prompt_id ",
-            "WHERE t.connection_key = ", $of, " AND l.state = 'sent' AND l.bounced_at IS NULL ",
-            "AND l.is_notice AND ", $before, " ORDER BY l.sent_at DESC, l.prompt_id DESC LIMIT 1)"
+            "WHERE t.connection_key = ",
+            $of,
+            " AND l.state = 'sent' AND l.bounced_at IS NULL ",
+            "AND l.is_notice AND ",
+            $before,
+            " ORDER BY l.sent_at DESC, l.prompt_id DESC LIMIT 1)"
         )
     };
 }
@@ -40,7 +44,9 @@ macro_rules! first_told {
         concat!(
             "(SELECT min(f.sent_at) FROM prompt_connections u ",
             "JOIN prompts f ON f.prompt_id = u.prompt_id ",
-            "WHERE u.connection_key = ", $of, " AND f.stage = q.stage AND f.state = 'sent' ",
+            "WHERE u.connection_key = ",
+            $of,
+            " AND f.stage = q.stage AND f.state = 'sent' ",
             "AND f.bounced_at IS NULL AND f.is_notice)"
         )
     };
@@ -50,9 +56,14 @@ macro_rules! first_told {
 macro_rules! held {
     ($of:literal, $before:literal) => {
         concat!(
-            "LEFT JOIN hold_backs h ON h.connection_key = ", $of, " AND h.held_at = ",
-            "(SELECT max(b.held_at) FROM hold_backs b WHERE b.connection_key = ", $of,
-            " AND b.held_at <= ", $before, ")"
+            "LEFT JOIN hold_backs h ON h.connection_key = ",
+            $of,
+            " AND h.held_at = ",
+            "(SELECT max(b.held_at) FROM hold_backs b WHERE b.connection_key = ",
+            $of,
+            " AND b.held_at <= ",
+            $before,
+            ")"
         )
     };
 }
@@ -60,11 +71,14 @@ macro_rules! held {
 /// Each connection that was told at a stage, once: with where it was before.
 const TOLD: &str = concat!(
     "SELECT p.sent_at AS at, p.stage AS into_stage, q.stage, ",
-    first_told!("s.connection_key"), " AS since, h.stage AS held_stage, h.held_at ",
+    first_told!("s.connection_key"),
+    " AS since, h.stage AS held_stage, h.held_at ",
     "FROM prompts p JOIN prompt_connections s ON s.prompt_id = p.prompt_id ",
     "LEFT JOIN prompts q ON q.prompt_id = ",
-    last_told!("s.connection_key", "l.stage <> p.stage AND l.sent_at <= p.sent_at"), " ",
-    held!("s.connection_key", "p.sent_at"), " ",
+    last_told!("s.connection_key", "l.stage <> p.stage AND l.sent_at <= p.sent_at"),
+    " ",
+    held!("s.connection_key", "p.sent_at"),
+    " ",
     "WHERE p.sent_at >= $1 AND p.sent_at < $2 AND p.state = 'sent' AND p.bounced_at IS NULL ",
     "AND p.is_notice AND NOT EXISTS (",
     "SELECT 1 FROM prompt_connections e JOIN prompts o ON o.prompt_id = e.prompt_id ",
@@ -76,13 +90,16 @@ const TOLD: &str = concat!(
 /// Each connection that began or ceased to be awaiting, with what it had been told.
 const TURNED: &str = concat!(
     "SELECT c.changed_at AS at, c.after AS into_stage, q.stage, ",
-    first_told!("c.connection_key"), " AS since, h.stage AS held_stage, h.held_at ",
+    first_told!("c.connection_key"),
+    " AS since, h.stage AS held_stage, h.held_at ",
     "FROM changes c LEFT JOIN prompts q ON q.prompt_id = ",
-    last_told!("c.connection_key", "l.sent_at <= c.changed_at"), " ",
-    held!("c.connection_key", "c.changed_at"), " ",
+    last_told!("c.connection_key", "l.sent_at <= c.changed_at"),
+    " ",
+    held!("c.connection_key", "c.changed_at"),
+    " ",
     "WHERE c.changed_at >= $1 AND c.changed_at < $2 AND (",
     "(c.what = 'readiness' AND (c.before = 'awaiting' OR c.after = 'awaiting')) OR ",
-    "(c.what = 'presence' AND c.after = 'gone' AND EXISTS (SELECT 1 FROM connections n ",
+    "(c.what = 'presence' AND c.after IN ('gone', 'removed') AND EXISTS (SELECT 1 FROM connections n ",
     "WHERE n.connection_key = c.connection_key AND n.readiness = 'awaiting')))"
 );
 
@@ -100,10 +117,16 @@ const MESSAGES: &str = "SELECT sent_at AS at, stage AS word FROM prompts \
 macro_rules! mails {
     ($at:literal) => {
         concat!(
-            "SELECT p.", $at, " AS at, COALESCE((SELECT min(w.locale) FROM prompt_connections s ",
+            "SELECT p.",
+            $at,
+            " AS at, COALESCE((SELECT min(w.locale) FROM prompt_connections s ",
             "JOIN people w ON w.connection_key = s.connection_key AND w.recipient = p.recipient ",
             "WHERE s.prompt_id = p.prompt_id), '') AS word FROM prompts p ",
-            "WHERE p.", $at, " >= $1 AND p.", $at, " < $2 AND p.state = 'sent' ",
+            "WHERE p.",
+            $at,
+            " >= $1 AND p.",
+            $at,
+            " < $2 AND p.state = 'sent' ",
             "AND p.channel IN ('email', 'host')"
         )
     };
@@ -165,11 +188,7 @@ impl Sums {
 
 impl Counting {
     /// Everything that happened from a day on, up to the end of today.
-    pub(super) async fn events(
-        &self,
-        tx: &mut Tx,
-        from: NaiveDate,
-    ) -> Result<Vec<Count>, Error> {
+    pub(super) async fn events(&self, tx: &mut Tx, from: NaiveDate) -> Result<Vec<Count>, Error> {
         let end = self.today.succ_opt().unwrap_or(self.today);
         let span = (midnight(self.zone, from), midnight(self.zone, end));
         let mut sums = Sums { zone: self.zone, counts: BTreeMap::new() };
@@ -197,13 +216,8 @@ impl Counting {
         ] {
             words(tx, sql, span, |word| sums.add(word.at, measure, &word.word, None)).await?;
         }
-        let count = |((day, measure, part, since), number)| Count {
-            day,
-            measure,
-            part,
-            since,
-            number,
-        };
+        let count =
+            |((day, measure, part, since), number)| Count { day, measure, part, since, number };
         Ok(sums.counts.into_iter().map(count).collect())
     }
 }

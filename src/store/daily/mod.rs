@@ -66,9 +66,8 @@ impl CountRow {
     /// `None` for a measure that this worker does not know.
     fn into_count(self) -> Result<Option<Count>, Error> {
         let Some(measure) = Measure::parse(&self.measure) else { return Ok(None) };
-        let day = |text: &str| {
-            text.parse().map_err(|_| Error::inconsistent("daily_counts", "day", text))
-        };
+        let day =
+            |text: &str| text.parse().map_err(|_| Error::inconsistent("daily_counts", "day", text));
         Ok(Some(Count {
             day: day(&self.day)?,
             measure,

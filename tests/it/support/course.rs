@@ -113,7 +113,8 @@ impl Course {
             }
             let locale = it.line.get(Column::Locale).unwrap_or_default();
             let bad = if locale == "fr-FR" { 6.0 } else { 1.0 };
-            let bounced = (chance.even() < bad * self.bounces).then_some(at + TimeDelta::minutes(9));
+            let bounced =
+                (chance.even() < bad * self.bounces).then_some(at + TimeDelta::minutes(9));
             let key = it.line.get(Column::ConnectionId).expect("an id").to_owned();
             prompts.push((email.to_owned(), key, bounced));
             match bounced {
@@ -165,11 +166,8 @@ impl World {
         progress.count(&self.store.tally().await.expect("a tally"));
         let today = campaign_day(config, now);
         let founded = self.store.founded_at().await.expect("a scan").unwrap_or(now);
-        let counting = Counting {
-            zone: config.campaign.zone,
-            founded: campaign_day(config, founded),
-            today,
-        };
+        let counting =
+            Counting { zone: config.campaign.zone, founded: campaign_day(config, founded), today };
         self.store.count_day(&counting, levels(&progress, today)).await.expect("counted");
     }
 
