@@ -25,6 +25,7 @@ mod pause;
 mod plan;
 mod preview;
 mod purge;
+mod report;
 mod run;
 mod run_once;
 pub mod scopes;
@@ -84,6 +85,8 @@ enum Command {
     Healthcheck(healthcheck::Arguments),
     /// Where the campaign stands, by the last complete scan
     Status(status::Arguments),
+    /// The full progress report: where it stands, how it goes, and where it will end
+    Report(report::Arguments),
     /// Everything known and decided about a connection, and what comes next
     Explain(explain::Arguments),
     /// Who is due for which stage now, for hosts that send with their own means
@@ -171,6 +174,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Run => run::run(&context).await,
             Command::Healthcheck(arguments) => healthcheck::run(&context, arguments).await,
             Command::Status(arguments) => status::run(&context, arguments).await,
+            Command::Report(arguments) => report::run(&context, arguments).await,
             Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Due(arguments) => due::run(&context, arguments).await,
             Command::Preview(arguments) => preview::run(&context, arguments).await,

@@ -1,5 +1,7 @@
 //! `[[jobs]]`: what a run does, and when `worker run` starts it.
 
+use std::path::{Path, PathBuf};
+
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
@@ -24,6 +26,8 @@ pub struct Job {
     pub catch_up: CatchUp,
     /// How long a run may take; what is left then is for the next.
     pub budget: TimeDelta,
+    /// Where the step `report` publishes it; the ending says in which form.
+    pub report: Option<PathBuf>,
 }
 
 /// What becomes of fires that nobody was there for.
@@ -85,6 +89,7 @@ impl Job {
             zone: Tz::UTC,
             catch_up: CatchUp::Latest,
             budget: DEFAULT_BUDGET.span(),
+            report: None,
         }
     }
 
@@ -95,6 +100,7 @@ impl Job {
         let zone = table.get("time_zone").unwrap_or(Tz::UTC);
         let catch_up = table.get("catch_up").unwrap_or(CatchUp::Latest);
         let budget = table.get("budget_minutes").unwrap_or(DEFAULT_BUDGET).span();
+        let report = report(table, steps.as_deref());
         let name = name?;
         if above.iter().any(|other| other.name == *name.get_ref()) {
             let message = format!("a second job is called \"{}\"", name.get_ref());
@@ -104,8 +110,39 @@ impl Job {
                 Wrong::new(message, "write a name of its own"),
             );
         }
-        Some(Self { name: name.into_inner(), steps: steps?, schedule, zone, catch_up, budget })
+        Some(Self {
+            name: name.into_inner(),
+            steps: steps?,
+            schedule,
+            zone,
+            catch_up,
+            budget,
+            report,
+        })
     }
+}
+
+/// The endings of the forms that a report has.
+pub const REPORT_ENDINGS: [&str; 4] = ["html", "json", "csv", "txt"];
+
+/// A file of a known form, of a job that reports.
+fn report(table: &Table<'_>, steps: Option<&[Step]>) -> Option<PathBuf> {
+    let value = table.value("report")?;
+    let path = table.get::<String>("report")?;
+    let ending = Path::new(&path).extension().and_then(|ending| ending.to_str());
+    if !ending.is_some_and(|ending| REPORT_ENDINGS.contains(&ending)) {
+        value.wrong(Wrong::new(
+            format!("`report` is \"{path}\", whose ending names no form of the report"),
+            "let it end in .html, .json, .csv or .txt",
+        ));
+    }
+    if steps.is_some_and(|steps| !steps.contains(&Step::Report)) {
+        value.wrong(Wrong::new(
+            "`report` names a file, and the job has no step `report`",
+            "write `\"report\"` as the last of its `steps`, or leave `report` out",
+        ));
+    }
+    Some(table.reading().resolve(&path))
 }
 
 fn steps(table: &Table<'_>) -> Option<Vec<Step>> {

@@ -23,6 +23,7 @@ mod problem;
 mod prompts;
 mod reading;
 mod removal;
+mod report;
 mod retention;
 mod scopes;
 mod secret;
@@ -50,11 +51,12 @@ pub use email::{Email, HttpMail, Login, Mailbox, Smtp, Tls, Transport};
 pub use file::MailFolder;
 pub use http::Http;
 pub use inventory::{COLUMNS, Inventory, InventoryUrl, InventoryUrlError, Source};
-pub use jobs::{CatchUp, Job, Step};
+pub use jobs::{CatchUp, Job, REPORT_ENDINGS, Step};
 pub use link::Link;
 pub use messages::Messages;
 pub use metrics::Metrics;
 pub use problem::{ConfigErrors, Problem};
+pub use report::Report;
 pub use retention::Retention;
 pub use secret::{SecretError, SecretRef};
 pub use webhooks::Webhook;
@@ -83,6 +85,7 @@ pub struct Config {
     pub removal: Option<RemovalPolicy>,
     /// What people are told after a removal, also once no more are carried out.
     pub win_back: Vec<FollowUp>,
+    pub report: Report,
     pub xero: Xero,
     pub http: Http,
     pub metrics: Metrics,
@@ -160,6 +163,7 @@ impl Config {
         let stages =
             campaign.as_ref().filter(|_| is_toml).map(|campaign| campaign.stages.as_slice());
         let removal = removal::read(root, stages);
+        let report = Report::read(root);
         let xero = Xero::read(root);
         let http = Http::read(root);
         let metrics = Metrics::read(root);
@@ -181,6 +185,7 @@ impl Config {
             file,
             webhooks: webhooks?,
             removal,
+            report,
             xero: xero?,
             http,
             metrics,

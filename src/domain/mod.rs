@@ -14,6 +14,7 @@ pub mod confirmation;
 pub mod connection;
 pub mod consent;
 pub mod coverage;
+pub mod daily;
 pub mod dates;
 pub mod decide;
 pub mod diagnosis;
@@ -23,7 +24,9 @@ pub mod evidence;
 #[cfg(test)]
 mod example;
 pub mod fit;
+pub mod forecast;
 pub mod grant;
+pub mod hold_back;
 pub mod ids;
 pub mod language;
 pub mod next;

@@ -94,6 +94,7 @@ codes! {
     NotAWorkingDay = "not_a_working_day", "no working day";
     OutsideHours = "outside_hours", "outside working hours";
     // Of the budgets.
+    HoldBack = "hold_back", "passed over at this stage by chance, so that its effect is measured: told at the next";
     OnlyTo = "only_to", "[prompts] only_to lets only some addresses out";
     MaxPerRun = "max_per_run", "the cap for one run is used up";
     MaxPerDay = "max_per_day", "the cap for one day is used up";

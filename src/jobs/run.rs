@@ -18,6 +18,7 @@ use crate::report::progress::Progress;
 use crate::telemetry;
 
 use super::bearings::Bearings;
+use super::counting::note_hold_backs;
 use super::erasing;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -108,6 +109,10 @@ impl Setting<'_> {
             span.in_scope(|| complain(&failure));
             finished.exit = finished.exit.and(failure.exit());
             self.fall_back(workplace, &mut finished.progress).await;
+        }
+        if let Err(failure) = self.reckon(job, workplace, &mut finished).await {
+            span.in_scope(|| complain(&failure));
+            finished.exit = finished.exit.and(failure.exit());
         }
         self.watcher.done();
         let progress = &mut finished.progress;
@@ -287,6 +292,8 @@ impl Setting<'_> {
         let looked_at = if scans { begun_at } else { last.finished_at };
         if job.steps.contains(&Step::Prompt) {
             if self.config.prompts.enabled && !is_first && !self.dry_run {
+                let rules = bearings.rules(self.config);
+                note_hold_backs(store, &rules, &mut finished.plan.held_back).await?;
                 self.announce(workplace, &bearings, finished, random).await?;
             }
             let tomorrow = self.tomorrow(workplace, &bearings, tally.connections).await?;

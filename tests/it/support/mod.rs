@@ -3,6 +3,7 @@
 
 pub mod answers;
 pub mod cluster;
+pub mod course;
 pub mod generated;
 pub mod http;
 pub mod inventory;
