@@ -163,7 +163,7 @@ async fn two_replicas_remove_each_once_and_share_one_cap() {
         }
         let done: u64 =
             said.iter().map(|said| said.progress()["removals_done"].as_u64().unwrap()).sum();
-        assert_eq!(done, cap.min(12), "{said:?}");
+        assert_eq!(done, cap.min(12), "{} {}", said[0], said[1]);
         assert_eq!(removing.deletes() as u64, cap.min(12));
     }
 }
