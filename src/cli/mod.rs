@@ -2,11 +2,13 @@
 
 mod accept_scan;
 mod approve;
+mod audit;
 mod confirm;
 mod context;
 mod due;
 mod exempt;
 mod explain;
+mod forget;
 pub mod format;
 mod history;
 mod migrate;
@@ -14,6 +16,7 @@ mod outcomes;
 mod pause;
 mod plan;
 mod preview;
+mod purge;
 mod run_once;
 pub mod scopes;
 mod settle;
@@ -84,6 +87,13 @@ enum Command {
     /// Xero's scopes: the catalogue, and what a text means
     #[command(subcommand)]
     Scopes(scopes::Command),
+    /// Erase a person
+    Forget(forget::Arguments),
+    /// Erase people's data by age
+    Purge(purge::Arguments),
+    /// What was done and decided, and whether that record is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Draw up a plan of the removals that come due, for named people to sign off
     Plan(plan::Arguments),
     /// Sign a plan of removals off
@@ -138,6 +148,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Settle(arguments) => settle::run(&context, arguments).await,
             Command::Outcomes(command) => outcomes::run(&context, command).await,
             Command::Scopes(command) => scopes::run(&context, command),
+            Command::Forget(arguments) => forget::run(&context, arguments).await,
+            Command::Purge(arguments) => purge::run(&context, arguments).await,
+            Command::Audit(command) => audit::run(&context, command).await,
             Command::Plan(arguments) => plan::run(&context, arguments).await,
             Command::Approve(arguments) => approve::approve(&context, arguments).await,
             Command::Plans(arguments) => approve::list(&context, arguments).await,

@@ -7,6 +7,7 @@ pub mod calling;
 pub mod confirming;
 pub mod drawing_up;
 pub mod due;
+pub mod erasing;
 pub mod exit;
 mod failure;
 mod gates;

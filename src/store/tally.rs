@@ -26,6 +26,7 @@ const SILENCED: &str = "\
         SELECT 1 FROM connections own
         JOIN people ON people.connection_key = own.connection_key
         WHERE own.grant_id = connections.grant_id AND own.presence <> 'gone'
+          AND people.email IS NOT NULL
           AND (own.presence <> 'removed' OR people.fingerprint IS NOT NULL)
           AND people.recipient NOT IN (SELECT recipient FROM suppressions))";
 /// What the campaign has removed, and the tenants of it that came back.
