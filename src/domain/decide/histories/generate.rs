@@ -14,13 +14,24 @@ fn message() -> impl Strategy<Value = Message> {
     (
         (0..PEOPLE.len(), 0..STAGES.len(), 0..3usize),
         (weighted_index(), weighted_index(), weighted_index()),
-        (prop::option::weighted(0.8, -40..5i64), prop::bool::weighted(0.9)),
+        (prop::option::weighted(0.8, -40..5i64), -70..-5i64, prop::bool::weighted(0.9)),
         prop::bool::weighted(0.9),
     )
         .prop_map(
-            |((to, stage, shows), (deadline, required, created), (day, counts), arrived)| {
+            |((to, stage, shows), (deadline, required, created), (day, sent, counts), arrived)| {
                 let promises = day.filter(|_| stage == 2);
-                Message { to, stage, shows, deadline, required, created, promises, counts, arrived }
+                Message {
+                    to,
+                    stage,
+                    shows,
+                    deadline,
+                    required,
+                    created,
+                    promises,
+                    sent,
+                    counts,
+                    arrived,
+                }
             },
         )
 }
@@ -46,14 +57,19 @@ fn held() -> impl Strategy<Value = Held> {
     (
         (presence, readiness, class),
         (rare(), rare(), rare(), prop::bool::weighted(0.95)),
-        (prop::bool::weighted(0.95), prop::bool::weighted(0.93), weighted_index()),
+        (
+            prop::bool::weighted(0.95),
+            prop::bool::weighted(0.93),
+            weighted_index(),
+            prop::option::of(weighted_index()),
+        ),
         prop::option::of(-60..0i64),
     )
         .prop_map(
             |(
                 (presence, readiness, class),
                 (some_evidence_ready, manual, covered, organisation),
-                (has_id, listed, created),
+                (has_id, listed, created, made),
                 used,
             )| Held {
                 presence,
@@ -66,6 +82,7 @@ fn held() -> impl Strategy<Value = Held> {
                 has_id,
                 listed,
                 created,
+                made,
                 used,
             },
         )
@@ -168,6 +185,7 @@ fn everyone(
                     required,
                     created: 0,
                     promises,
+                    sent: -70,
                     counts: true,
                     arrived: true,
                 });

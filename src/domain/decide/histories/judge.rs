@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{NaiveTime, TimeDelta};
 
-use super::{DEADLINES, Done, Message, STAGES, Story, day, key};
+use super::{CREATED, DEADLINES, Done, Message, STAGES, Story, day, key};
 use crate::domain::connection::Presence;
 use crate::domain::example::at;
 use crate::domain::grant::{ConnectionKey, Readiness};
@@ -52,9 +52,21 @@ impl Story {
             && message.arrived
             && message.counts
             && message.deadline == self.deadline
-            && message.created == self.connections[number].created
+            && self.is_the_one(message, number)
             // The larger set contains the smaller one.
             && message.required >= self.required
+    }
+
+    /// Whether the connection is the one that was told of: the one with the date that the
+    /// message names, and not made after it as far as Xero knows.
+    fn is_the_one(&self, message: &Message, number: usize) -> bool {
+        let held = &self.connections[number];
+        let made = held.made.filter(|_| self.list_was_read && held.listed);
+        if made == Some(message.created) {
+            return true;
+        }
+        let is_later = made.is_some_and(|made| at(CREATED[made]) > day(message.sent));
+        message.created == held.created && !is_later
     }
 
     fn was_told(&self, number: usize) -> bool {

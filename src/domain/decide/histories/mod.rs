@@ -44,6 +44,7 @@ struct Message {
     required: usize,
     created: usize,
     promises: Option<i64>,
+    sent: i64,
     counts: bool,
     /// It is known to have arrived, and has not come back.
     arrived: bool,
@@ -62,6 +63,8 @@ struct Held {
     /// Whether Xero lists it.
     listed: bool,
     created: usize,
+    /// By Xero's list.
+    made: Option<usize>,
     used: Option<i64>,
 }
 
@@ -184,6 +187,7 @@ impl Story {
                     connected_at: Some(at(CREATED[message.created])),
                     removal_from: message.promises.map(day),
                     is_notice: message.counts,
+                    sent_at: day(message.sent),
                 },
             );
         }
@@ -203,9 +207,10 @@ impl Story {
         }
         if self.list_was_read {
             let listed = self.connections.iter().enumerate().filter(|(_, held)| held.listed);
-            let listed = listed.map(|(number, _)| {
+            let listed = listed.map(|(number, held)| {
                 let id = ConnectionId(key(number).0);
-                (key(number), Listed { id, created_at: None, updated_at: None })
+                let created_at = held.made.map(|made| at(CREATED[made]));
+                (key(number), Listed { id, created_at, updated_at: None })
             });
             past.set_listed(listed.collect());
         }
