@@ -1,6 +1,7 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod aftermath;
 mod approve;
 mod audit;
 mod confirm;

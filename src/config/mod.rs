@@ -38,6 +38,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::domain::campaign::{Campaign, GuardLimits, PromptPolicy, RemovalPolicy};
+use crate::domain::win_back::{FollowUp, follow_ups};
 
 pub use app::App;
 pub use database::{Database, Migrate};
@@ -76,6 +77,8 @@ pub struct Config {
     pub file: MailFolder,
     pub webhooks: Vec<Webhook>,
     pub removal: Option<RemovalPolicy>,
+    /// What people are told after a removal, also once no more are carried out.
+    pub win_back: Vec<FollowUp>,
     pub xero: Xero,
     pub http: Http,
     pub retention: Retention,
@@ -157,12 +160,14 @@ impl Config {
         let retention = Retention::read(root);
         let jobs = Job::read_all(root);
         let (inventory, guard) = inventory?;
+        let campaign = campaign?;
         Some(Self {
             app: app?,
             database: database?,
             inventory,
             guard,
-            campaign: campaign?,
+            win_back: follow_ups(&campaign, removal.as_ref()),
+            campaign,
             prompts,
             link,
             messages,

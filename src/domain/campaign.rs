@@ -136,6 +136,9 @@ pub struct RemovalPolicy {
     pub min_returned_percent: f64,
     /// Of an approved plan: more that is not so any more stops all of it.
     pub max_drift_percent: f64,
+    /// Days after a removal on which its people are told: that it happened, once more, and for
+    /// the last time.
+    pub win_back_days: [u32; 3],
     pub covered: bool,
 }
 

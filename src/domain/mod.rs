@@ -35,3 +35,4 @@ pub mod scopes;
 pub mod standing;
 pub mod tally;
 pub mod told;
+pub mod win_back;

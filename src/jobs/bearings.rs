@@ -49,6 +49,7 @@ impl Bearings {
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
             correction: self.correction.as_ref(),
+            win_back: &config.win_back,
             planned: None,
             founded_at: self.founded_at,
             now: self.now,

@@ -29,6 +29,7 @@ pub mod scan;
 pub mod shown;
 pub mod sorter;
 mod tomorrow;
+mod winning_back;
 pub mod workplace;
 
 pub use failure::Failure;

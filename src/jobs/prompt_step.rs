@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::delivery::link::Links;
 use crate::delivery::render::Renderer;
-use crate::domain::decide::CORRECTION;
+use crate::domain::decide::stage_name;
 use crate::domain::reason::Code;
+use crate::domain::win_back::{CROSSED, is_win_back};
 use crate::report::plan::{List, Plan, PromptEntry};
 use crate::report::pseudonym::Naming;
 use crate::store::Store;
@@ -189,12 +190,15 @@ impl Setting<'_> {
             }
             None => work.keys(),
         };
-        let (stage, since) = match campaign.stages.get(work.stage) {
+        let stage = stage_name(campaign, &self.config.win_back, work.stage);
+        let why = match campaign.stages.get(work.stage) {
             Some(stage) => {
                 let since = campaign.opens(stage).with_timezone(&campaign.zone);
-                (stage.name.as_str(), format!("is due since {}", since.format("%Y-%m-%d")))
+                format!("is due since {}", since.format("%Y-%m-%d"))
             }
-            None => (CORRECTION, "names the new deadline".to_owned()),
+            None if stage == CROSSED => "answers a consent that a removal crossed".to_owned(),
+            None if is_win_back(stage) => "follows a removal".to_owned(),
+            None => "names the new deadline".to_owned(),
         };
         let count = work.keys().len();
         plan.prompts.push(&PromptEntry {
@@ -204,7 +208,7 @@ impl Setting<'_> {
             connections: keys.iter().map(Uuid::to_string).collect(),
             message_sha256: composed.map(|composed| composed.parcel.sha256.clone()),
             reason: format!(
-                "stage {stage} {since}; {count} connection{} await{} {}",
+                "stage {stage} {why}; {count} connection{} await{} {}",
                 if count == 1 { "" } else { "s" },
                 if count == 1 { "s" } else { "" },
                 work.missing

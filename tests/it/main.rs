@@ -75,6 +75,7 @@ mod view;
 mod webhook_payloads;
 mod webhook_witnesses;
 mod webhooks;
+mod win_back;
 mod xero_client;
 mod xero_model;
 mod xero_openapi;

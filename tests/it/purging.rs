@@ -71,6 +71,7 @@ async fn a_purged_prompt_still_keeps_its_person_from_being_told_twice() {
             recipient: "jo@x.example".to_owned(),
             stage: "invitation".to_owned(),
             channel: "email".to_owned(),
+            wave: 0,
         };
         let now = later(60);
         let (owner, run) = (Uuid::from_u128(5), Uuid::from_u128(6));

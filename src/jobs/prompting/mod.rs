@@ -244,6 +244,7 @@ impl Feed<'_, '_> {
                 recipient: work.recipient.clone(),
                 stage: composer.stage(work).to_owned(),
                 channel: work.channel.clone(),
+                wave: work.wave,
             })
             .collect();
         let lease = Lease {
@@ -300,6 +301,7 @@ impl Feed<'_, '_> {
             batch.iter().find(|work| {
                 work.recipient == leased.recipient
                     && work.channel == leased.channel
+                    && work.wave == leased.wave
                     && composer.stage(work) == leased.stage
             })
         };

@@ -25,6 +25,8 @@ pub struct Wanted {
     pub recipient: String,
     pub stage: String,
     pub channel: String,
+    /// Which of the messages of a stage that goes out as often as there are removals.
+    pub wave: i64,
 }
 
 /// By whom, until when, and on whose account.
@@ -46,6 +48,7 @@ pub struct Leased {
     pub recipient: String,
     pub stage: String,
     pub channel: String,
+    pub wave: i64,
     pub fence: i64,
     /// How often it was about to be sent before.
     pub attempts: u32,
@@ -72,6 +75,7 @@ const PROMPTS: Target = Target {
         ("stage", Kind::Text),
         ("channel", Kind::Text),
         ("edition", Kind::Int),
+        ("wave", Kind::Int),
         ("state", Kind::Text),
         ("due_at", Kind::Time),
         ("attempts", Kind::Int),
@@ -91,6 +95,7 @@ struct Row {
     stage: String,
     channel: String,
     edition: i64,
+    wave: i64,
     state: String,
     day: Option<String>,
     due_at: DateTime<Utc>,
@@ -115,6 +120,7 @@ impl Row {
             && self.recipient == wanted.recipient
             && self.stage == wanted.stage
             && self.channel == wanted.channel
+            && self.wave == wanted.wave
     }
 }
 
@@ -212,7 +218,7 @@ impl Store {
     async fn rows(&self, tx: &mut Tx, wanted: &[Wanted]) -> Result<Vec<Row>, Error> {
         let sql = with_words(
             self,
-            "SELECT prompt_id, recipient, stage, channel, edition, state, day, due_at, \
+            "SELECT prompt_id, recipient, stage, channel, edition, wave, state, day, due_at, \
                 lease_until, fence, attempts, digest, message_sha256 \
              FROM prompts WHERE recipient {words}",
         );
@@ -257,12 +263,13 @@ pub(in crate::store) async fn pause(tx: &mut Tx) -> Result<Option<String>, Error
 }
 
 fn leased(row: Option<&Row>, wanted: Wanted) -> Leased {
-    let Wanted { prompt, recipient, stage, channel } = wanted;
+    let Wanted { prompt, recipient, stage, channel, wave } = wanted;
     Leased {
         prompt: row.map_or(prompt, |row| row.prompt_id),
         recipient,
         stage,
         channel,
+        wave,
         fence: row.map_or(0, |row| row.fence) + 1,
         attempts: row.map_or(0, |row| u32::try_from(row.attempts).unwrap_or(u32::MAX)),
         digest: row.and_then(|row| row.digest.clone()),
@@ -277,6 +284,7 @@ fn cells(wanted: &Wanted, lease: Lease) -> [Cell; PROMPTS.columns.len()] {
         Cell::Text(Some(wanted.stage.clone().into())),
         Cell::Text(Some(wanted.channel.clone().into())),
         Cell::Int(Some(lease.edition)),
+        Cell::Int(Some(wanted.wave)),
         Cell::word(Some(PromptState::Queued.as_str())),
         Cell::Time(Some(lease.now)),
         Cell::Int(Some(0)),
