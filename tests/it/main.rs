@@ -39,6 +39,7 @@ mod prompting_refusals;
 mod prompting_replicas;
 mod prompting_webhooks;
 mod read_only;
+mod reconciling;
 mod rights;
 mod scan_bad_rows;
 mod scan_grants;

@@ -254,7 +254,10 @@ async fn a_consent_that_crossed_the_removal_is_answered_at_any_hour() {
 async fn a_consent_after_the_removal_that_brings_nothing_back_is_no_crossing() {
     for base in BASES {
         let user = id("d", 9);
-        let theirs = |number| line(number).with(Column::XeroUserId, user.clone());
+        let theirs = |number| {
+            let row = line(number).with(Column::XeroUserId, user.clone());
+            row.with(Column::Email, "ann@example.com")
+        };
         let sending = quiet(base, &[line(0), theirs(1), theirs(2)]).await;
         sending.removed(1).await;
         // They consent once more, for their other tenant only.
