@@ -2,8 +2,13 @@
 //! out, and the same within one database, so that lines about one person can be brought
 //! together. Without the key they belong to nobody.
 
+use std::collections::BTreeSet;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+use super::address::Address;
+use super::row::Person;
 
 /// How every pseudonym begins; no address does, since it has an `@`.
 pub const PREFIX: &str = "p-";
@@ -26,6 +31,17 @@ pub fn is_one(recipient: &str) -> bool {
 /// The same text with a pseudonym, or without a key a blank, in place of every address.
 #[must_use]
 pub fn masked(text: &str, key: Option<&[u8; 32]>) -> String {
+    const BLANK: &str = "(address)";
+    replaced(text, |address| match (address, key) {
+        (Some(address), Some(key)) => Some(pseudonym(key, address)),
+        _ => Some(BLANK.to_owned()),
+    })
+}
+
+/// The same text with something else in place of words that have an `@`: `name` is given the
+/// key of each address, `None` for what only looks like one, and keeps it by naming none.
+#[must_use]
+pub fn replaced(text: &str, name: impl Fn(Option<&str>) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('@') {
@@ -33,14 +49,53 @@ pub fn masked(text: &str, key: Option<&[u8; 32]>) -> String {
         let end = rest[at..].find(is_outside).map_or(rest.len(), |found| at + found);
         out.push_str(&rest[..start]);
         let word = rest[start..end].trim_end_matches('.');
-        let known = word.parse::<super::address::Address>();
-        out.push_str(&match (known, key) {
-            (Ok(address), Some(key)) => pseudonym(key, address.key()),
-            _ => "(address)".to_owned(),
-        });
+        let address = word.parse::<Address>().ok();
+        let other = name(address.as_ref().map(Address::key));
+        out.push_str(other.as_deref().unwrap_or(word));
         rest = &rest[start + word.len()..];
     }
     out + rest
+}
+
+/// Those who were erased. Whoever comes back under one of their addresses stays erased.
+#[derive(Clone, Debug)]
+pub struct Forgotten {
+    key: [u8; 32],
+    who: BTreeSet<String>,
+}
+
+impl Forgotten {
+    /// By their pseudonyms.
+    #[must_use]
+    pub fn new(key: [u8; 32], who: BTreeSet<String>) -> Self {
+        Self { key, who }
+    }
+
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.who.len()
+    }
+
+    #[must_use]
+    pub fn has(&self, recipient: &str) -> bool {
+        self.name(recipient).is_some()
+    }
+
+    /// The only name of a recipient who is one of them.
+    #[must_use]
+    pub fn name(&self, recipient: &str) -> Option<String> {
+        if self.who.is_empty() {
+            return None;
+        }
+        Some(pseudonym(&self.key, recipient)).filter(|name| self.who.contains(name))
+    }
+
+    /// Takes all away from one of them but the pseudonym.
+    pub fn erase(&self, person: &mut Person) {
+        if let Some(name) = person.email.as_ref().and_then(|email| self.name(email.key())) {
+            *person = Person { forgotten: Some(name), ..Person::default() };
+        }
+    }
 }
 
 fn is_outside(c: char) -> bool {
@@ -62,6 +117,23 @@ mod tests {
         assert_ne!(name(1), name(2));
         assert!(!name(1).contains("jo"));
         assert_eq!(name(1).len(), 18);
+    }
+
+    #[test]
+    fn who_was_forgotten_is_known_by_pseudonym_however_the_address_is_written() {
+        let key = [7; 32];
+        let forgotten = Forgotten::new(key, [pseudonym(&key, "jo@books.example")].into());
+        let mut person = Person {
+            email: "Jo@Books.example".parse().ok(),
+            name: Some("Jo".to_owned()),
+            ..Person::default()
+        };
+        forgotten.erase(&mut person);
+        let name = pseudonym(&key, "jo@books.example");
+        assert_eq!(person, Person { forgotten: Some(name), ..Person::default() });
+        let mut ann = Person { email: "ann@books.example".parse().ok(), ..Person::default() };
+        forgotten.erase(&mut ann);
+        assert!(ann.email.is_some());
     }
 
     #[test]

@@ -40,7 +40,6 @@ codes! {
     TemplateFails = "template_fails", "a template cannot be used";
     ReconnectDown = "reconnect_down", "the host's reconnect address does not answer";
     Breaker = "breaker", "too many attempts failed";
-    NotBuilt = "not_built", "this version of the worker plans the step but cannot carry it out";
     NoApproval = "no_approval", "removals need an approved plan";
     ListEmpty = "list_empty", "Xero's list is empty, and that proves nothing";
     ListShort = "list_short", "Xero's list has far fewer connections than the last one";
@@ -53,6 +52,8 @@ codes! {
     PlanOutdated = "plan_outdated", "the approved plan of removals was made for another configuration";
     Drift = "drift", "too much of the approved plan is not so any more";
     NoXeroCredentials = "no_xero_credentials", "removals need [app] client_secret";
+    InventoryStale = "inventory_stale", "the last scan is older than max_inventory_age_minutes: let the job scan first";
+    ApprovalNone = "approval_none", "[removal] approval is none: removals go out that nobody signed off";
     XeroRefuses = "xero_refuses", "Xero does not accept the app's credentials, or does not answer as documented";
     XeroUnavailable = "xero_unavailable", "Xero cannot be reached, is down, or wants to be asked later";
     ClockDiffers = "clock_differs", "this machine's clock and Xero's are minutes apart";
@@ -65,6 +66,7 @@ codes! {
     Manual = "manual", "custom and OAuth 1.0a connections are left to people";
     Exempt = "exempt", "exempt";
     Unreachable = "unreachable", "nobody responsible has an address";
+    Forgotten = "forgotten", "somebody responsible was erased, and can be told nothing";
     NotAnOrganisation = "not_an_organisation", "the tenant is no organisation";
     NoConnectionId = "no_connection_id", "the inventory does not give Xero's connection id";
     ClassNotNamed = "class_not_named", "[removal] classes does not name its class";

@@ -7,11 +7,11 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::domain::audit::{Act, Check, Entry, Fault, Found, Hash, Head};
+use crate::domain::audit::{Act, Check, Entry, Fault, Found, Hash, Head, Kind};
 
-use super::bulk::Kind as Column;
+use super::bulk;
 use super::dialect::{Dialect, Words, time_text, with_words};
-use super::settings::{PSEUDONYM_KEY, unhex};
+use super::settings::{CLIENT_ID, PSEUDONYM_KEY, unhex};
 use super::{Error, Store, Tx, with_db, with_tx};
 
 const HEAD: &str = "head";
@@ -29,61 +29,89 @@ struct Record<'a> {
     hash: &'a str,
 }
 
+const COLUMNS_OF_RECORD: [(&str, bulk::Kind); 9] = [
+    ("number", bulk::Kind::Int),
+    ("at", bulk::Kind::Time),
+    ("run", bulk::Kind::Uuid),
+    ("kind", bulk::Kind::Text),
+    ("subject", bulk::Kind::Text),
+    ("person", bulk::Kind::Text),
+    ("by", bulk::Kind::Text),
+    ("detail", bulk::Kind::Text),
+    ("hash", bulk::Kind::Text),
+];
+
 /// Adds entries, in their order. The end of the record is locked until the transaction ends,
 /// so this comes last before the commit: then nobody who holds it waits for anything else.
 pub(super) async fn append(tx: &mut Tx, acts: &[Act]) -> Result<(), Error> {
-    const END: &str = "UPDATE audit_head SET number = $2, hash = $3 WHERE name = $1";
+    const END: &str = "UPDATE audit_head SET number = $2, hash = $3";
     if acts.is_empty() {
         return Ok(());
     }
-    let (mut head, key) = lock(tx).await?;
-    let entries: Vec<Entry> = acts.iter().map(|act| head.follow(act, key.as_ref())).collect();
+    let End { mut head, key, app } = lock(tx).await?;
+    // A record begins with whose it is.
+    let first = acts.first().filter(|_| head == Head::NONE);
+    let bound = first.map(|act| Act::new(Kind::DatabaseBound, act.at()).with("client_id", app));
+    let acts = bound.iter().chain(acts);
+    let entries: Vec<Entry> = acts.map(|act| head.follow(act, key.as_ref())).collect();
     let records: Vec<Record<'_>> = entries.iter().map(record).collect();
     let records = serde_json::to_string(&records).unwrap_or_default();
+    let hash = head.hash.to_string();
     let add = format!(
         "INSERT INTO audit (number, at, run_id, kind, subject, person, by_name, detail, hash) \
          SELECT n.number, n.at, n.run, n.kind, n.subject, n.person, n.by, n.detail, n.hash FROM {}",
-        Dialect::of_tx(tx).records(&[
-            ("number", Column::Int),
-            ("at", Column::Time),
-            ("run", Column::Uuid),
-            ("kind", Column::Text),
-            ("subject", Column::Text),
-            ("person", Column::Text),
-            ("by", Column::Text),
-            ("detail", Column::Text),
-            ("hash", Column::Text),
-        ])
+        Dialect::of_tx(tx).records(&COLUMNS_OF_RECORD)
     );
-    with_tx!(&mut *tx, db => {
-        sqlx::query(AssertSqlSafe(add)).bind(records).execute(db).await.map(|_| ())
-    })?;
-    with_tx!(tx, db => {
-        sqlx::query(END)
-            .bind(HEAD)
-            .bind(head.number)
-            .bind(head.hash.to_string())
-            .execute(db)
-            .await
-            .map(|_| ())
-    })?;
+    match tx {
+        Tx::Sqlite(tx) => {
+            sqlx::query(AssertSqlSafe(add)).bind(records).execute(&mut **tx).await?;
+            let end = END.replace("$2", "$1").replace("$3", "$2");
+            let end = sqlx::query(AssertSqlSafe(end)).bind(head.number).bind(hash);
+            end.execute(&mut **tx).await?;
+        }
+        // One way to the server and back in place of two, while others wait for the end.
+        Tx::Postgres(tx) => {
+            let both = AssertSqlSafe(format!("WITH added AS ({add}) {END}"));
+            let both = sqlx::query(both).bind(records).bind(head.number).bind(hash);
+            both.execute(&mut **tx).await?;
+        }
+    }
     Ok(())
 }
 
-/// The end of the record, held until the transaction ends, and the key of pseudonyms.
-async fn lock(tx: &mut Tx) -> Result<(Head, Option<[u8; 32]>), Error> {
+/// The end of the record, with what the database is known by.
+struct End {
+    head: Head,
+    /// Of pseudonyms.
+    key: Option<[u8; 32]>,
+    app: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct EndRow {
+    number: i64,
+    hash: String,
+    key: Option<String>,
+    app: Option<String>,
+}
+
+/// Holds the end of the record until the transaction ends.
+async fn lock(tx: &mut Tx) -> Result<End, Error> {
     const LOCK: &str = "INSERT INTO audit_head (name, number, hash) VALUES ($1, 0, $2) \
         ON CONFLICT (name) DO UPDATE SET number = audit_head.number \
-        RETURNING number, hash, (SELECT value FROM settings WHERE name = $3)";
-    let (number, hash, key): (i64, String, Option<String>) = with_tx!(tx, db => {
+        RETURNING number, hash, (SELECT value FROM settings WHERE name = $3) AS key, \
+            (SELECT value FROM settings WHERE name = $4) AS app";
+    let row: EndRow = with_tx!(tx, db => {
         sqlx::query_as(LOCK)
             .bind(HEAD)
             .bind(Head::NONE.hash.to_string())
             .bind(PSEUDONYM_KEY)
+            .bind(CLIENT_ID)
             .fetch_one(db)
             .await
     })?;
-    Ok((head(number, &hash)?, key.as_deref().and_then(unhex)))
+    let key = row.key.as_deref().and_then(unhex);
+    Ok(End { head: head(row.number, &row.hash)?, key, app: row.app })
 }
 
 fn head(number: i64, hash: &str) -> Result<Head, Error> {

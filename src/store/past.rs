@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind};
 use crate::domain::connection::{Connection, Presence};
 use crate::domain::grant::ConnectionKey;
 use crate::domain::recipient::responsible;
@@ -13,6 +14,7 @@ use crate::domain::scopes::ScopeText;
 use crate::domain::told::{Mark, Past, PromptState, Telling};
 use crate::domain::win_back::STAGES;
 
+use super::audit::append;
 use super::dialect::{Ids, Words, with_ids, with_words};
 use super::{Error, Store, with_db, with_tx};
 
@@ -74,9 +76,14 @@ impl Store {
             None => 1,
         };
         let mut tx = self.begin().await?;
-        with_tx!(&mut tx, db => {
-            sqlx::query(ADD).bind(number).bind(deadline).bind(now).execute(db).await.map(|_| ())
+        let added = with_tx!(&mut tx, db => {
+            let added = sqlx::query(ADD).bind(number).bind(deadline).bind(now).execute(db).await;
+            added.map(|done| done.rows_affected())
         })?;
+        if added > 0 {
+            let act = Act::new(Kind::EditionBegun, now).about(number);
+            append(&mut tx, &[act.with("deadline", deadline.to_rfc3339())]).await?;
+        }
         tx.commit().await?;
         Ok(number)
     }
@@ -125,17 +132,22 @@ impl Store {
             .map(|party| party.recipient.key())
             .collect();
         let mut past = Past::new(edition);
-        for row in self.tellings(connections).await? {
+        let aliases = self.aliases(&recipients).await?;
+        let names = aliases.with(recipients);
+        for mut row in self.tellings(connections).await? {
+            aliases.resolve(&mut row.recipient);
             past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
         }
-        for row in self.marks(recipients.into_iter().collect()).await? {
+        for mut row in self.marks(names).await? {
+            aliases.resolve(&mut row.recipient);
             past.add_mark(row.as_seen_by(owner)?);
         }
         let removed = |connection: &&Connection| connection.presence == Presence::Removed;
         let removed: Vec<Uuid> =
             grants.iter().flatten().filter(removed).map(|connection| connection.key.0).collect();
         if !removed.is_empty() {
-            for FollowedRow { connection_key, mark } in self.followed(removed).await? {
+            for FollowedRow { connection_key, mut mark } in self.followed(removed).await? {
+                aliases.resolve(&mut mark.recipient);
                 past.add_followed(ConnectionKey(connection_key), mark.as_seen_by(owner)?);
             }
         }

@@ -26,6 +26,18 @@ pub enum Found {
 }
 
 impl Found {
+    /// The word in results.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Altered => "altered",
+            Self::CutOff => "cut_off",
+            Self::Appended => "appended",
+            Self::NotInIt => "not_in_it",
+        }
+    }
+
     /// In words, after the entry's number.
     #[must_use]
     pub fn text(self) -> &'static str {

@@ -38,6 +38,11 @@ impl Act {
         Self { at, run, kind, subject, recipient, by, detail: Map::new() }
     }
 
+    #[must_use]
+    pub fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
     /// The run that does it.
     #[must_use]
     pub fn run(mut self, run: Uuid) -> Self {
@@ -58,6 +63,12 @@ impl Act {
     pub fn person(mut self, recipient: &str) -> Self {
         self.recipient = Some(recipient.to_owned());
         self
+    }
+
+    /// What or whom it is about, by what a person typed: an id, an account or an address.
+    #[must_use]
+    pub fn named(self, id: &str) -> Self {
+        if id.contains('@') { self.person(id) } else { self.about(id) }
     }
 
     /// Who decided it, in their own words.

@@ -214,6 +214,8 @@ pub fn hold_back(held_back: &mut Vec<HeldBack>, connection: ConnectionKey, reaso
     }
 }
 
+#[cfg(test)]
+mod histories;
 mod prompting;
 mod removing;
 #[cfg(test)]

@@ -179,9 +179,10 @@ impl<'a> Rules<'a> {
 }
 
 impl Channel {
-    /// E-mail and files need an address, webhooks do not.
+    /// E-mail and files need an address, webhooks do not; who was forgotten has no way.
     pub(in crate::domain) fn reaches(&self, party: &Party) -> bool {
         match self {
+            _ if party.recipient.is_forgotten() => false,
             Self::Email | Self::File => party.recipient.address().is_some(),
             Self::Webhook(_) => true,
         }

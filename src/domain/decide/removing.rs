@@ -118,7 +118,8 @@ impl<'a> Rules<'a> {
         let wanted = policy.min_prompts.unwrap_or(u32::MAX);
         let in_xero = past.in_xero(connection);
         let has_id = connection.facts.id.is_some() || in_xero.listed().is_some();
-        let facts: [(bool, Code); 9] = [
+        let is_forgotten = parties.iter().any(|party| party.recipient.is_forgotten());
+        let facts: [(bool, Code); 10] = [
             (!has_id, Code::NoConnectionId),
             (has_id && in_xero == InXero::Absent, Code::NotListed),
             (!connection.facts.is_organisation(), Code::NotAnOrganisation),
@@ -126,6 +127,7 @@ impl<'a> Rules<'a> {
             (standing.some_evidence_ready, Code::SomeEvidenceReady),
             (connection.covered && !policy.covered, Code::Covered),
             (!standing.reachable || self.all_suppressed(parties), Code::Unreachable),
+            (is_forgotten, Code::Forgotten),
             (!told.final_notice, Code::NoFinalNotice),
             (
                 self.planned.is_some_and(|planned| !planned.contains(&connection.key)),

@@ -15,6 +15,7 @@ mod pg_roles;
 pub mod place;
 pub mod prompts;
 pub mod removed;
+pub mod removing;
 pub mod said;
 pub mod schema;
 pub mod sending;
