@@ -315,6 +315,8 @@ impl Setting<'_> {
             let present = tally.connections;
             let step = RemoveStep { workplace, bearings, run_id, looked_at, present, force };
             self.remove(step, finished, random).await?;
+            // What was removed just now stands outside.
+            finished.progress.count(&store.tally().await?);
         }
         Ok(())
     }

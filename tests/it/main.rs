@@ -55,6 +55,7 @@ mod prompting_replicas;
 mod prompting_webhooks;
 mod purging;
 mod read_only;
+mod reconciling;
 mod removing;
 mod report;
 mod removing_caps;

@@ -202,6 +202,8 @@ impl Story {
                 state: done.state,
                 until: day(done.day) + TimeDelta::minutes(1),
                 settled_at: Some(day(done.day)),
+                crossed_at: None,
+                back_at: None,
                 returned_at: done.returned.then(|| day(done.day)),
             });
         }
@@ -233,6 +235,7 @@ impl Story {
             exemptions: &exemptions,
             suppressed: &suppressed,
             correction: None,
+            win_back: &[],
             planned: planned.as_ref(),
             founded_at: at("2026-01-01T00:00:00Z"),
             now: self.now(),
