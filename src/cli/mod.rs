@@ -1,17 +1,20 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod audit;
 mod confirm;
 mod context;
 mod due;
 mod exempt;
 mod explain;
+mod forget;
 pub mod format;
 mod history;
 mod migrate;
 mod outcomes;
 mod pause;
 mod preview;
+mod purge;
 mod run_once;
 pub mod scopes;
 mod settle;
@@ -82,6 +85,13 @@ enum Command {
     /// Xero's scopes: the catalogue, and what a text means
     #[command(subcommand)]
     Scopes(scopes::Command),
+    /// Erase a person
+    Forget(forget::Arguments),
+    /// Erase people's data by age
+    Purge(purge::Arguments),
+    /// What was done and decided, and whether that record is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Let the one scan through that the guard stopped
     AcceptScan(accept_scan::Arguments),
     /// Bring the database's schema up to date
@@ -130,6 +140,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Settle(arguments) => settle::run(&context, arguments).await,
             Command::Outcomes(command) => outcomes::run(&context, command).await,
             Command::Scopes(command) => scopes::run(&context, command),
+            Command::Forget(arguments) => forget::run(&context, arguments).await,
+            Command::Purge(arguments) => purge::run(&context, arguments).await,
+            Command::Audit(command) => audit::run(&context, command).await,
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,
         };

@@ -114,7 +114,7 @@ impl Responsible {
     pub fn order(&self) -> [Option<&str>; 5] {
         let person = &self.person;
         [
-            person.email.as_ref().map(|email| email.key()),
+            person.email.as_ref().map(|email| email.key()).or(person.forgotten.as_deref()),
             person.name.as_deref(),
             person.locale.as_deref(),
             person.time_zone.map(|zone| zone.name()),

@@ -2,6 +2,7 @@
 //! calendar, decisions and budgets. Pure: no clock, no randomness, no input or output.
 
 pub mod address;
+pub mod audit;
 pub mod budget;
 pub mod calendar;
 pub mod campaign;
@@ -21,6 +22,7 @@ pub mod grant;
 pub mod ids;
 pub mod language;
 pub mod next;
+pub mod pseudonym;
 pub mod rate;
 pub mod reason;
 pub mod recipient;

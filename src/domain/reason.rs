@@ -53,6 +53,7 @@ codes! {
     Manual = "manual", "custom and OAuth 1.0a connections are left to people";
     Exempt = "exempt", "exempt";
     Unreachable = "unreachable", "nobody responsible has an address";
+    Forgotten = "forgotten", "somebody responsible was erased, and can be told nothing";
     NotAnOrganisation = "not_an_organisation", "the tenant is no organisation";
     NoConnectionId = "no_connection_id", "the inventory does not give Xero's connection id";
     ClassNotNamed = "class_not_named", "[removal] classes does not name its class";

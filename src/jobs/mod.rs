@@ -6,6 +6,7 @@ pub mod bearings;
 pub mod calling;
 pub mod confirming;
 pub mod due;
+pub mod erasing;
 pub mod exit;
 mod failure;
 pub mod messages;

@@ -20,6 +20,7 @@ use crate::store;
 use crate::telemetry;
 
 use super::bearings::Bearings;
+use super::erasing;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::planning::{Planned, Planning};
@@ -98,6 +99,9 @@ impl Setting<'_> {
         }
         self.watcher.done();
         let progress = &mut finished.progress;
+        // As far as it can be read: what else went wrong has been said.
+        let head = workplace.audit_head().await.ok().flatten();
+        progress.audit_head = head.map(|head| head.hash.to_string());
         progress.removals_planned = Some(finished.plan.removals.len());
         let held_back = finished.plan.held_back.len();
         progress.held_back = progress.held_back.map(|late| late + held_back);
@@ -156,6 +160,7 @@ impl Setting<'_> {
         let store = &workplace.store;
         if !self.dry_run {
             store.start_run(run_id, &job.name, self.clock.now()).await?;
+            erasing::remind(self.config, self.clock.now());
         }
         store.edition(self.config.campaign.deadline, self.clock.now()).await?;
         let begun_at = self.clock.now();

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use secrecy::SecretString;
 
 use crate::config::{self, Config, DatabaseUrl, Migrate};
+use crate::domain::audit::Head;
 use crate::inventory::{Columns, Reader, Selection, Source};
 use crate::store::home::{Home, Moved};
 use crate::store::settings::Keys;
@@ -21,7 +22,14 @@ pub struct Workplace {
     pub store: Store,
     pub keys: Keys,
     database: Database,
-    copy: Option<PrivateCopy>,
+    copy: Option<Copy>,
+}
+
+/// What a dry run works on.
+struct Copy {
+    database: PrivateCopy,
+    /// Where the record of the original ends.
+    audit_head: Option<Head>,
 }
 
 /// Where the database is, by the configuration.
@@ -52,6 +60,7 @@ impl Workplace {
             Migrate::Manual => database.open_existing().await?,
         };
         let keys = store.bind(&config.app.client_id, fresh).await?;
+        store.require_open().await?;
         if let Some(home) = database.home().await? {
             store.bind_home(&home).await?;
         }
@@ -66,8 +75,21 @@ impl Workplace {
         let database = database(config)?;
         let copy = PrivateCopy::of(&database).await?;
         let store = copy.store.clone();
+        store.require_open().await?;
+        let audit_head = store.audit_head().await?;
         let keys = store.bind(&config.app.client_id, fresh).await?;
-        Ok(Self { store, keys, database, copy: Some(copy) })
+        Ok(Self { store, keys, database, copy: Some(Copy { database: copy, audit_head }) })
+    }
+
+    /// Where the record ends: of a private copy, the original's.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn audit_head(&self) -> Result<Option<Head>, store::Error> {
+        match &self.copy {
+            Some(copy) => Ok(copy.audit_head),
+            None => self.store.audit_head().await,
+        }
     }
 
     /// Where the database is: of a private copy, the original.
@@ -128,7 +150,7 @@ impl Workplace {
     fn own_url(&self, config: &Config) -> SecretString {
         let url = match (&self.database, &self.copy) {
             (Database::Sqlite(_), Some(copy)) => {
-                DatabaseUrl::Sqlite { path: copy.path.clone(), options: None }.expose()
+                DatabaseUrl::Sqlite { path: copy.database.path.clone(), options: None }.expose()
             }
             _ => config.database.url.expose(),
         };

@@ -57,6 +57,7 @@ pub(super) struct ConnectionRow {
 struct PersonRow {
     connection_key: Uuid,
     fingerprint: Option<i64>,
+    recipient: Option<String>,
     email: Option<String>,
     name: Option<String>,
     locale: Option<String>,
@@ -161,6 +162,7 @@ impl PersonRow {
         Ok(Responsible {
             fingerprint: self.fingerprint.map(i64::cast_unsigned),
             person: Person {
+                forgotten: self.recipient.filter(|_| self.email.is_none()),
                 email: self
                     .email
                     .map(|text| {
@@ -257,7 +259,7 @@ impl Store {
         let keys: Vec<Uuid> = rows.iter().map(|row| row.connection_key).collect();
         let statement = with_ids(
             self,
-            "SELECT connection_key, fingerprint, email, name, locale, time_zone, country \
+            "SELECT connection_key, fingerprint, recipient, email, name, locale, time_zone, country \
              FROM people WHERE connection_key {ids}",
         );
         let people: Vec<PersonRow> = with_db!(self, db => {

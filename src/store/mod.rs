@@ -4,6 +4,7 @@
 //! lists of ids, bulk writes, and how a write transaction begins.
 
 pub mod announcements;
+pub mod audit;
 pub mod awaiting;
 mod binary;
 mod bulk;
@@ -12,8 +13,10 @@ pub mod connections;
 mod copy;
 mod dialect;
 pub mod endpoints;
+mod erasing;
 mod error;
 pub mod exemptions;
+pub mod forgotten;
 pub mod home;
 pub mod lookup;
 mod open;
@@ -23,6 +26,7 @@ pub mod pauses;
 mod pipe;
 pub mod preflights;
 pub mod prompts;
+pub mod purging;
 mod rates;
 pub mod runs;
 pub mod scans;

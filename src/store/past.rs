@@ -6,12 +6,14 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind};
 use crate::domain::connection::Connection;
 use crate::domain::grant::ConnectionKey;
 use crate::domain::recipient::responsible;
 use crate::domain::scopes::ScopeText;
 use crate::domain::told::{Mark, Past, PromptState, Telling};
 
+use super::audit::append;
 use super::dialect::{Ids, Words, with_ids, with_words};
 use super::{Error, Store, with_db, with_tx};
 
@@ -60,9 +62,14 @@ impl Store {
             None => 1,
         };
         let mut tx = self.begin().await?;
-        with_tx!(&mut tx, db => {
-            sqlx::query(ADD).bind(number).bind(deadline).bind(now).execute(db).await.map(|_| ())
+        let added = with_tx!(&mut tx, db => {
+            let added = sqlx::query(ADD).bind(number).bind(deadline).bind(now).execute(db).await;
+            added.map(|done| done.rows_affected())
         })?;
+        if added > 0 {
+            let act = Act::new(Kind::EditionBegun, now).about(number);
+            append(&mut tx, &[act.with("deadline", deadline.to_rfc3339())]).await?;
+        }
         tx.commit().await?;
         Ok(number)
     }
@@ -111,16 +118,20 @@ impl Store {
             .map(|party| party.recipient.key())
             .collect();
         let mut past = Past::new(edition);
-        for row in self.tellings(connections).await? {
-            past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
-        }
-        for row in self.marks(recipients.into_iter().collect()).await? {
+        let aliases = self.aliases(&recipients).await?;
+        let names = aliases.with(recipients);
+        for mut row in self.marks(names).await? {
+            aliases.resolve(&mut row.recipient);
             let is_own = owner.is_some() && row.lease_owner == owner;
             let mut mark = row.into_mark()?;
             if is_own && mark.state == PromptState::Leased {
                 mark.until = DateTime::<Utc>::MIN_UTC;
             }
             past.add_mark(mark);
+        }
+        for mut row in self.tellings(connections).await? {
+            aliases.resolve(&mut row.recipient);
+            past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
         }
         Ok(past)
     }

@@ -24,6 +24,7 @@ const SILENCED: &str = "\
         SELECT 1 FROM connections own
         JOIN people ON people.connection_key = own.connection_key
         WHERE own.grant_id = connections.grant_id AND own.presence <> 'gone'
+          AND people.email IS NOT NULL
           AND people.recipient NOT IN (SELECT recipient FROM suppressions))";
 const ANY_SUPPRESSION: &str = "SELECT recipient FROM suppressions LIMIT 1";
 

@@ -12,6 +12,7 @@ use crate::domain::grant::{ConnectionKey, GrantId, Unsettled};
 use crate::domain::ids::TenantId;
 use crate::domain::tally::Tally;
 
+use super::audit::append;
 use super::bulk::{self, Amount, Cell, Statement};
 use super::dialect::{Dialect, Ids};
 use super::pipe::Pipe;
@@ -21,7 +22,7 @@ use super::tables::{
     BAD_ROWS, CHANGES, CONNECTIONS, GRANTS, PEOPLE, SCOPE_SETS, connection_cells, grant_cells,
     person_cells,
 };
-use super::{Error, ScopeSets, Store, Tx, tally, with_tx};
+use super::{Error, ScopeSets, Store, Tx, forgotten, tally, with_tx};
 
 /// A grant as a scan leaves it.
 #[derive(Clone, Debug)]
@@ -156,6 +157,15 @@ impl ScanWriter {
             statement.run(tx).await?;
         }
         Ok(())
+    }
+
+    /// How many people were erased by now.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn count_forgotten(&mut self) -> Result<usize, Error> {
+        let tx = self.tx().await?;
+        forgotten::count(tx).await
     }
 
     /// Tells that nothing is stored yet and about `rows` rows follow, none of them twice.
@@ -341,7 +351,9 @@ impl ScanWriter {
         let mut statements = Vec::new();
         bulk::fill(self.dialect, &BAD_ROWS, Amount::All, &mut cells, &mut statements)?;
         self.run(statements).await?;
-        scan.insert(self.tx().await?).await?;
+        let tx = self.tx().await?;
+        scan.insert(tx).await?;
+        append(tx, &[scan.act()]).await?;
         match self.hand {
             Hand::Here(tx) => tx.commit().await,
             Hand::Away(_) | Hand::Lost => Err(Error::Database(sqlx::Error::WorkerCrashed)),

@@ -215,13 +215,15 @@ impl<'a> Rules<'a> {
         let mut reasons = self.bars(connection, parties);
         let standing = &connection.standing;
         let wanted = policy.min_prompts.unwrap_or(u32::MAX);
-        let facts: [(bool, Code); 7] = [
+        let is_forgotten = parties.iter().any(|party| party.recipient.is_forgotten());
+        let facts: [(bool, Code); 8] = [
             (connection.facts.id.is_none(), Code::NoConnectionId),
             (!connection.facts.is_organisation(), Code::NotAnOrganisation),
             (!policy.classes.contains(&standing.class), Code::ClassNotNamed),
             (standing.some_evidence_ready, Code::SomeEvidenceReady),
             (connection.covered && !policy.covered, Code::Covered),
             (!standing.reachable || self.all_suppressed(parties), Code::Unreachable),
+            (is_forgotten, Code::Forgotten),
             (!told.final_notice, Code::NoFinalNotice),
         ];
         reasons.extend(facts.into_iter().filter(|(holds, _)| *holds).map(|(_, code)| code.into()));

@@ -170,9 +170,10 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// E-mail and files need an address, webhooks do not.
+/// E-mail and files need an address, webhooks do not; who was forgotten has no way.
 fn reaches(party: &Party, channel: &Channel) -> bool {
     match channel {
+        _ if party.recipient.is_forgotten() => false,
         Channel::Email | Channel::File => party.recipient.address().is_some(),
         Channel::Webhook(_) => true,
     }

@@ -285,6 +285,23 @@ fn a_holdout_told_enough_is_a_candidate_and_each_missing_fact_holds_it_back() {
 }
 
 #[test]
+fn whoever_was_forgotten_is_prompted_by_no_way_and_loses_no_connection() {
+    let world = World::default();
+    let mut one = connection(1);
+    one.people[0].person.email = None;
+    one.people[0].person.forgotten = Some("p-0123456789abcdef".to_owned());
+    let outcome = world.decide(IN_WINDOW, &[one.clone()], told());
+    assert_eq!((outcome.prompts.len(), outcome.removals.len()), (0, 0));
+    assert_eq!(outcome.prompt_codes, [Code::Unreachable]);
+    assert!(outcome.removal_codes.contains(&Code::Forgotten), "{:?}", outcome.removal_codes);
+    // Nor does a colleague who was told everything make up for it.
+    one.people.push(person("ann@books.example"));
+    let outcome = world.decide(IN_WINDOW, &[one], told());
+    assert_eq!((outcome.removals.len(), outcome.removal_codes), (0, vec![Code::Forgotten]));
+    assert!(!outcome.prompts.is_empty(), "the colleague is told");
+}
+
+#[test]
 fn nothing_is_removed_before_the_promise_outside_the_window_or_from_the_deadline_on() {
     let world = World::default();
     let promised = Told { promise: Some(at("2027-08-25T01:00:00.000001Z")), ..told() };
