@@ -26,6 +26,7 @@ pub mod outcomes;
 mod past;
 pub mod pauses;
 mod pipe;
+mod pooler;
 pub mod preflights;
 pub mod prompts;
 pub mod purging;
