@@ -47,7 +47,8 @@
 //!    facts as they are then ([`domain::composing`]), and hands it over ([`delivery`]): one half
 //!    fills the outbox, the other empties it. Nothing goes before it is written down as
 //!    `sending`. Removing is not built yet.
-//! 6. [`report::plan`] is the result, [`report::progress`] the counts.
+//! 6. [`report::plan`] is the result, [`report::progress`] the counts; [`jobs::counting`] writes the
+//!    day's numbers down, and says from them where the campaign will end.
 //!
 //! Whatever may be long goes through [`jobs::sorter`] or temporary files, so that memory does
 //! not grow with the number of connections.
@@ -57,6 +58,7 @@
 //! | question | place |
 //! |---|---|
 //! | what does this scope text mean? | [`domain::scopes`], and its `catalogue.toml` |
+//! | which scopes does an app need? | [`domain::advice`], and `docs/scopes.md` |
 //! | which class, ready or not, and on what evidence? | [`domain::grant`], [`domain::evidence`], [`domain::class`] |
 //! | why is this person not prompted? | [`domain::decide`], [`domain::reason`] |
 //! | who was told what, and does it still count? | [`domain::told`], and `docs/prompts.md` |
@@ -75,11 +77,18 @@
 //! | what was done and decided, by whom, and is that whole? | [`domain::audit`], [`store::audit`], and `docs/audit.md` |
 //! | how is a person erased? | [`store::forgotten`], [`domain::pseudonym`]; by age: [`store::purging`] |
 //! | when is a webhook left alone? | [`domain::endpoint`], and `jobs::aside` |
+//! | where will it end, and how sure is that? | [`domain::forecast`], and `docs/forecast.md` |
+//! | what is counted each day, and from what? | [`domain::daily`], [`store::daily`], [`jobs::counting`] |
+//! | what does the report say, and how is it drawn? | [`jobs::reporting`], [`report::document`], [`report::chart`], and `docs/report.md` |
+//! | who is passed over so that a stage's effect is measured? | [`domain::hold_back`] |
 //! | what do the tables hold? | `migrations/`, and `docs/database.md` |
 //! | did this message go out? | [`delivery::outcome`], `docs/email.md`, `docs/webhooks.md` |
 //! | what does this answer of Xero's mean? | [`xero::answer`], [`xero::error`], and `docs/xero.md` |
 //! | how often is Xero called? | [`xero::limits`], [`jobs::calling`] |
 //! | what does Xero do, as far as is known? | [`simulation::xero`], and `docs/xero.md` |
+//! | when does a job begin, and who runs it? | [`jobs::firing`], [`jobs::scheduler`], [`jobs::hold`], and `docs/running.md` |
+//! | what happens when the database goes away, or the process is to stop? | [`jobs::weather`], [`jobs::shutdown`] |
+//! | what is told to those who watch? | [`jobs::health`], [`report::metrics`], and `docs/metrics.md` |
 //! | what does this exit code mean? | [`jobs::exit`], [`jobs::Failure`] |
 
 pub mod cli;
