@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ pub fn capacity(config: &Config) -> Capacity<'_> {
 /// has none and is started from outside.
 fn runs_per_day(config: &Config) -> Option<u64> {
     /// More often than each minute no cap for a run is what limits anything.
-    const MOST: u64 = 1440;
+    const MOST: usize = 1440;
     let (working, zone) = (&config.campaign.working, config.campaign.zone);
     // Any week will do: it tells what days and hours a schedule names.
     let monday = NaiveDate::from_ymd_opt(2027, 2, 15)?;
@@ -57,14 +57,7 @@ fn runs_per_day(config: &Config) -> Option<u64> {
         let [from, until] = [working.from, working.until].map(|at| instant(zone, day.and_time(at)));
         for job in config.jobs.iter().filter(|job| job.steps.contains(&Step::Prompt)) {
             let schedule = job.schedule.as_ref()?;
-            let mut after = from - TimeDelta::microseconds(1);
-            for _ in 0..MOST {
-                match schedule.next_fire(job.zone, after).filter(|next| *next < until) {
-                    Some(next) => after = next,
-                    None => break,
-                }
-                runs += 1;
-            }
+            runs += schedule.fires_within(job.zone, from, until, MOST) as u64;
         }
     }
     Some(runs / worked.max(1))
