@@ -73,6 +73,8 @@
 //! | is this database a copy, or an older one? | [`store::home`], and `docs/database.md` |
 //! | what became of a message, as others say? | [`jobs::outcomes`] |
 //! | what does the product hear of a connection? | `jobs::announcing`, and `docs/webhooks.md` |
+//! | what was done and decided, by whom, and is that whole? | [`domain::audit`], [`store::audit`], and `docs/audit.md` |
+//! | how is a person erased? | [`store::forgotten`], [`domain::pseudonym`]; by age: [`store::purging`] |
 //! | when is a webhook left alone? | [`domain::endpoint`], and `jobs::aside` |
 //! | what do the tables hold? | `migrations/`, and `docs/database.md` |
 //! | did this message go out? | [`delivery::outcome`], `docs/email.md`, `docs/webhooks.md` |

@@ -14,6 +14,7 @@ use crate::domain::grant::GrantId;
 use crate::jobs::exit::Exit;
 use crate::report::pseudonym::Naming;
 use crate::store::checklist::DoneStep;
+use crate::store::settings::Keys;
 use crate::store::{self, ScopeSets, Store};
 
 use super::context::{Context, Trouble, not_blank, shows_addresses};
@@ -80,7 +81,7 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
     match command {
         Command::List { id, show_addresses, format } => {
             let found = match id {
-                Some(id) => lookup(&store, &id, &sets).await?,
+                Some(id) => lookup(&store, &keys, &id, &sets).await?,
                 None => store.manual_connections(&sets).await?,
             };
             let naming = match shows_addresses(show_addresses) {
@@ -90,8 +91,8 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
             let lists = checklists(&store, &sets, config, naming, &found).await?;
             say(format, &lists)?;
         }
-        Command::Done(ticked) => tick(context, config, &store, &sets, ticked, true).await?,
-        Command::Reopen(ticked) => tick(context, config, &store, &sets, ticked, false).await?,
+        Command::Done(ticked) => tick(context, config, (&store, &keys), ticked, true).await?,
+        Command::Reopen(ticked) => tick(context, config, (&store, &keys), ticked, false).await?,
     }
     store.close().await;
     Ok(Exit::Done)
@@ -181,13 +182,13 @@ pub(super) fn write_steps(steps: &[Listed], out: &mut dyn Write) -> io::Result<(
 async fn tick(
     context: &Context,
     config: &Config,
-    store: &Store,
-    sets: &ScopeSets,
+    (store, keys): (&Store, &Keys),
     Ticked { id, step, by }: Ticked,
     is_done: bool,
 ) -> Result<(), Trouble> {
     not_blank(&[("ID", &id), ("--by", &by)])?;
-    let found = lookup(store, &id, sets).await?;
+    let sets = &store.scope_sets().await?;
+    let found = lookup(store, keys, &id, sets).await?;
     let [connection] = &found[..] else {
         return Err(Trouble::Usage(
             format!("{id:?} names {} connections", found.len()),
@@ -205,22 +206,18 @@ async fn tick(
         ));
     }
     let mut out = io::stdout().lock();
-    if is_done {
-        let done = DoneStep {
-            connection_key: connection.key.0,
-            step: step.clone(),
-            by_name: by,
-            done_at: context.now(),
-        };
-        match store.tick(&done).await? {
-            true => writeln!(out, "Done: {step}.")?,
-            false => writeln!(out, "{step} was done before.")?,
-        }
-    } else {
-        match store.untick(connection.key, &step).await? {
-            true => writeln!(out, "Open again: {step}.")?,
-            false => writeln!(out, "{step} was open.")?,
-        }
-    }
+    let taken = DoneStep {
+        connection_key: connection.key.0,
+        step: step.clone(),
+        by_name: by,
+        done_at: context.now(),
+    };
+    let text = match (is_done, is_done && store.tick(&taken).await?) {
+        (true, true) => format!("Done: {step}."),
+        (true, false) => format!("{step} was done before."),
+        (false, _) if store.untick(&taken).await? => format!("Open again: {step}."),
+        (false, _) => format!("{step} was open."),
+    };
+    writeln!(out, "{text}")?;
     Ok(())
 }

@@ -11,6 +11,7 @@ use rand::rngs::{StdRng, SysRng};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigErrors, DatabaseUrl, Origin};
+use crate::domain::address::Address;
 use crate::jobs::Failure;
 use crate::jobs::exit::Exit;
 use crate::jobs::workplace::database;
@@ -216,6 +217,32 @@ pub(super) fn not_blank(options: &[(&str, &str)]) -> Result<(), Trouble> {
             Err(Trouble::Usage(format!("{option} is empty"), "say who and why".to_owned()))
         }
         None => Ok(()),
+    }
+}
+
+/// An address as typed.
+pub(super) fn address(typed: &str) -> Result<Address, Trouble> {
+    typed.parse().map_err(|error| {
+        Trouble::Usage(
+            format!("ADDRESS is {error}"),
+            "write one address, as in the inventory".to_owned(),
+        )
+    })
+}
+
+/// Somebody who was erased is not written down again, whatever for.
+pub(super) async fn not_forgotten(
+    store: &Store,
+    keys: &Keys,
+    recipient: &str,
+) -> Result<(), Trouble> {
+    match store.forgotten(keys.pseudonym).await?.has(recipient) {
+        true => Err(Trouble::Usage(
+            "this person was forgotten: nothing is sent to them, and nothing of theirs removed"
+                .to_owned(),
+            "nothing is left to do; the address is not stored again".to_owned(),
+        )),
+        false => Ok(()),
     }
 }
 

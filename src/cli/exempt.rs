@@ -12,7 +12,7 @@ use crate::jobs::workplace::Workplace;
 use crate::report::plan_text::counted;
 use crate::store::exemptions::Exemption;
 
-use super::context::{Context, Trouble, fresh_keys, moment};
+use super::context::{Context, Trouble, fresh_keys, moment, not_forgotten};
 use super::format::Format;
 use super::table::table;
 
@@ -40,6 +40,8 @@ pub(super) enum Command {
     /// End an exemption
     Remove {
         id: String,
+        #[arg(long, value_name = "NAME", default_value = "operator")]
+        by: String,
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
@@ -48,10 +50,11 @@ pub(super) enum Command {
 pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Trouble> {
     let configured = context.configured()?;
     let keys = fresh_keys(&mut context.random()?);
-    let store = match &command {
-        Command::List { .. } => context.existing(&configured.config).await?.0,
+    let (store, keys) = match &command {
+        Command::List { .. } => context.existing(&configured.config).await?,
         Command::Add { .. } | Command::Remove { .. } => {
-            Workplace::real(&configured.config, &keys).await?.store
+            let Workplace { store, keys, .. } = Workplace::real(&configured.config, &keys).await?;
+            (store, keys)
         }
     };
     let mut out = io::stdout();
@@ -78,9 +81,10 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
                     "name a day to come".to_owned(),
                 ));
             }
+            not_forgotten(&store, &keys, &exemption.id).await?;
             store.add_exemption(&exemption).await?;
             let sets = store.scope_sets().await?;
-            let known = find(&store, &exemption.id, &sets).await?;
+            let known = find(&store, &keys, &exemption.id, &sets).await?;
             match format {
                 Format::Json => writeln!(out, "{}", as_json(&exemption, Some(known)))?,
                 Format::Text => {
@@ -126,9 +130,9 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
                 }
             }
         }
-        Command::Remove { id, format } => {
+        Command::Remove { id, by, format } => {
             let id = exemption_id(&id);
-            if !store.remove_exemption(&id).await? {
+            if !store.remove_exemption(&id, &by, context.now()).await? {
                 return Err(Trouble::Usage(
                     "there is no such exemption".to_owned(),
                     "`worker exempt list` shows all".to_owned(),
@@ -157,10 +161,11 @@ fn end_of(text: &str, config: &Config) -> Result<DateTime<Utc>, Trouble> {
 
 async fn find(
     store: &crate::store::Store,
+    keys: &crate::store::settings::Keys,
     id: &str,
     sets: &crate::store::ScopeSets,
 ) -> Result<usize, Trouble> {
-    Ok(super::explain::lookup(store, id, sets).await?.len())
+    Ok(super::explain::lookup(store, keys, id, sets).await?.len())
 }
 
 fn as_json(exemption: &Exemption, known: Option<usize>) -> serde_json::Value {

@@ -8,16 +8,18 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::domain::class::Class;
-use crate::domain::connection::{Connection, Presence};
+use crate::domain::connection::Connection;
 use crate::domain::decide::Rules;
 use crate::domain::digest::named_prompt;
 use crate::domain::grant::{ConnectionKey, GrantId, Readiness, Unsettled};
 use crate::domain::next::{Next, NextAction};
+use crate::domain::pseudonym::pseudonym;
 use crate::domain::recipient::responsible;
 use crate::domain::scopes::{Scope, ScopeSet};
 use crate::jobs::bearings::Bearings;
 use crate::jobs::exit::Exit;
 use crate::report::pseudonym::Naming;
+use crate::store::settings::Keys;
 use crate::store::signals::Signal;
 use crate::store::{ScopeSets, Store};
 
@@ -82,6 +84,7 @@ struct Read {
 /// Connections by whatever somebody has at hand.
 pub(super) async fn lookup(
     store: &Store,
+    keys: &Keys,
     id: &str,
     sets: &ScopeSets,
 ) -> Result<Vec<Connection>, Trouble> {
@@ -95,6 +98,10 @@ pub(super) async fn lookup(
     let found = store.find_by_address(&id, sets).await?;
     if !found.is_empty() {
         return Ok(found);
+    }
+    let forgotten = store.find_by_address(&pseudonym(&keys.pseudonym, &id), sets).await?;
+    if !forgotten.is_empty() {
+        return Ok(forgotten);
     }
     if let Some(digits) = named_prompt(&id) {
         let prompts = store.prompts_beginning(&digits).await?;
@@ -113,7 +120,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let config = &configured.config;
     let (store, keys) = context.existing(config).await?;
     let sets = store.scope_sets().await?;
-    let found = lookup(&store, &arguments.id, &sets).await?;
+    let found = lookup(&store, &keys, &arguments.id, &sets).await?;
     let bearings = Bearings::take(&store, context.now()).await?;
     let rules = bearings.rules(config);
     let naming = match shows_addresses(arguments.show_addresses) {
@@ -176,7 +183,7 @@ async fn explain(
         .collect();
     let mut together: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
     for connection in store.connections_of_grants(&grants, sets).await? {
-        if connection.presence != Presence::Gone {
+        if connection.is_listed() {
             together.entry(connection.facts.grant).or_default().push(connection);
         }
     }
@@ -186,9 +193,9 @@ async fn explain(
     for connection in found {
         let grant = connection.facts.grant;
         let own = std::slice::from_ref(&connection);
-        let siblings = match connection.presence {
-            Presence::Gone => own,
-            Presence::Present | Presence::RowBad => together.get(&grant).map_or(own, Vec::as_slice),
+        let siblings = match connection.is_listed() {
+            true => together.get(&grant).map_or(own, Vec::as_slice),
+            false => own,
         };
         let held = settled.get(&grant).copied().unwrap_or_default();
         let reason = unsettled.get(&grant).copied().flatten();
@@ -196,6 +203,8 @@ async fn explain(
         let mut history =
             vec![Happened::change(connection.first_seen_at, "first_seen", None, None)];
         history.extend(changes.remove(&connection.key.0).unwrap_or_default());
+        let about = names_of(&connection);
+        history.extend(store.audit_about(about).await?.iter().map(Happened::entry));
         history.sort_by_key(|happened| happened.at);
         explained.push(Explained {
             connection_id: connection.facts.id.map(|id| id.to_string()),
@@ -230,6 +239,18 @@ async fn explain(
         });
     }
     Ok(explained)
+}
+
+/// What an entry of the record may call a connection.
+fn names_of(connection: &Connection) -> Vec<String> {
+    let facts = &connection.facts;
+    let mut names =
+        vec![connection.key.to_string(), facts.tenant.to_string(), facts.grant.to_string()];
+    names.extend(facts.id.map(|id| id.to_string()));
+    names.extend(facts.account.clone());
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn names(scopes: ScopeSet) -> Vec<&'static str> {
@@ -301,9 +322,10 @@ fn text(one: &Explained, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
             (Some(before), Some(after)) => format!("{}: {before} → {after}", happened.what),
             _ => happened.what.clone(),
         };
-        let what = match &happened.prompt {
-            Some(prompt) => format!("{what} {}", prompt.text(zone)),
-            None => what,
+        let what = match (&happened.prompt, &happened.recorded) {
+            (Some(prompt), _) => format!("{what} {}", prompt.text(zone)),
+            (None, Some(recorded)) => format!("{what} {}", recorded.text()),
+            (None, None) => what,
         };
         let title = if number == 0 { "history" } else { "" };
         writeln!(out, "  {title:<15} {} {what}", when(Some(happened.at), zone))?;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 
+use crate::domain::audit::Entry;
 use crate::domain::digest::reference;
 use crate::report::pseudonym::Naming;
 use crate::store::prompts::PromptStory;
@@ -18,6 +19,17 @@ pub(super) struct Happened {
     /// Of a prompt.
     #[serde(flatten)]
     pub prompt: Option<Prompted>,
+    /// Of what was recorded.
+    #[serde(flatten)]
+    pub recorded: Option<Recorded>,
+}
+
+/// An entry of the record.
+#[derive(Serialize)]
+pub(super) struct Recorded {
+    number: i64,
+    by: Option<String>,
+    detail: serde_json::Value,
 }
 
 /// What happened to a prompt.
@@ -41,7 +53,14 @@ impl Happened {
         before: Option<String>,
         after: Option<String>,
     ) -> Self {
-        Self { at, what: what.to_owned(), before, after, prompt: None }
+        Self { at, what: what.to_owned(), before, after, prompt: None, recorded: None }
+    }
+
+    /// What was recorded.
+    pub(super) fn entry(entry: &Entry) -> Self {
+        let detail = serde_json::from_str(&entry.detail).unwrap_or_default();
+        let recorded = Recorded { number: entry.number, by: entry.by.clone(), detail };
+        Self { recorded: Some(recorded), ..Self::change(entry.at, &entry.kind, None, None) }
     }
 
     /// What became of a prompt: one entry, or two where it came back later.
@@ -67,6 +86,15 @@ impl Happened {
             ..Self::change(at, "prompt_bounced", None, None)
         }));
         entries
+    }
+}
+
+impl Recorded {
+    pub(super) fn text(&self) -> String {
+        let by = self.by.as_ref().map(|by| format!("by {by}"));
+        let told = super::audit::told(&self.detail.to_string());
+        let parts = by.into_iter().chain((!told.is_empty()).then_some(told));
+        parts.collect::<Vec<_>>().join(": ")
     }
 }
 

@@ -1,6 +1,8 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod approve;
+mod audit;
 mod check;
 mod checklist;
 mod completions;
@@ -9,6 +11,7 @@ mod context;
 mod due;
 mod exempt;
 mod explain;
+mod forget;
 pub mod format;
 mod history;
 mod init;
@@ -16,7 +19,9 @@ mod lines;
 mod migrate;
 mod outcomes;
 mod pause;
+mod plan;
 mod preview;
+mod purge;
 mod run_once;
 pub mod scopes;
 mod settle;
@@ -102,6 +107,19 @@ enum Command {
     /// Xero's scopes: the catalogue, and what a text means
     #[command(subcommand)]
     Scopes(scopes::Command),
+    /// Erase a person
+    Forget(forget::Arguments),
+    /// Erase people's data by age
+    Purge(purge::Arguments),
+    /// What was done and decided, and whether that record is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Draw up a plan of the removals that come due, for named people to sign off
+    Plan(plan::Arguments),
+    /// Sign a plan of removals off
+    Approve(approve::ApproveArguments),
+    /// The plans of removals, with who signed them and what became of them
+    Plans(approve::PlansArguments),
     /// Let the one scan through that the guard stopped
     AcceptScan(accept_scan::Arguments),
     /// Bring the database's schema up to date
@@ -156,6 +174,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Settle(arguments) => settle::run(&context, arguments).await,
             Command::Outcomes(command) => outcomes::run(&context, command).await,
             Command::Scopes(command) => scopes::run(&context, command).await,
+            Command::Forget(arguments) => forget::run(&context, arguments).await,
+            Command::Purge(arguments) => purge::run(&context, arguments).await,
+            Command::Audit(command) => audit::run(&context, command).await,
+            Command::Plan(arguments) => plan::run(&context, arguments).await,
+            Command::Approve(arguments) => approve::approve(&context, arguments).await,
+            Command::Plans(arguments) => approve::list(&context, arguments).await,
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,
             Command::Init(arguments) => init::run(arguments),

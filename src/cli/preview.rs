@@ -105,9 +105,9 @@ async fn stored(
     occasion: &Occasion,
     id: &str,
 ) -> Result<Digest, Trouble> {
-    let (store, _) = context.existing(config).await?;
+    let (store, keys) = context.existing(config).await?;
     let sets = store.scope_sets().await?;
-    let found = super::explain::lookup(&store, id, &sets).await?;
+    let found = super::explain::lookup(&store, &keys, id, &sets).await?;
     // Of several, as for a tenant or an account, one that awaits something.
     let waits =
         found.iter().find(|connection| connection.standing.readiness == Readiness::Awaiting);

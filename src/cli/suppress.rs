@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::domain::address::Address;
 use crate::jobs::exit::Exit;
 use crate::jobs::workplace::Workplace;
 use crate::store::suppressions::Suppression;
 
-use super::context::{Context, Trouble, fresh_keys};
+use super::context::{Context, Trouble, address as parsed, fresh_keys, not_forgotten};
 use super::format::Format;
 use super::table::table;
 
@@ -31,6 +30,8 @@ pub(super) enum Command {
     /// Write to this address again
     Remove {
         address: String,
+        #[arg(long, value_name = "NAME", default_value = "operator")]
+        by: String,
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
@@ -38,18 +39,20 @@ pub(super) enum Command {
 
 pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Trouble> {
     let configured = context.configured()?;
-    let store = match &command {
-        Command::List { .. } => context.existing(&configured.config).await?.0,
+    let (store, keys) = match &command {
+        Command::List { .. } => context.existing(&configured.config).await?,
         Command::Add { .. } | Command::Remove { .. } => {
             let keys = fresh_keys(&mut context.random()?);
-            Workplace::real(&configured.config, &keys).await?.store
+            let Workplace { store, keys, .. } = Workplace::real(&configured.config, &keys).await?;
+            (store, keys)
         }
     };
     let mut out = io::stdout();
     match command {
         Command::Add { address, reason, by, format } => {
-            let suppression =
-                Suppression { recipient: key(&address)?, reason, by, added_at: context.now() };
+            let key = parsed(&address)?.key().to_owned();
+            not_forgotten(&store, &keys, &key).await?;
+            let suppression = Suppression { recipient: key, reason, by, added_at: context.now() };
             let added = store.suppress(std::slice::from_ref(&suppression)).await? > 0;
             match format {
                 Format::Json => {
@@ -78,9 +81,9 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
                 }
             }
         }
-        Command::Remove { address, format } => {
-            let address = key(&address)?;
-            if !store.unsuppress(&address).await? {
+        Command::Remove { address, by, format } => {
+            let address = parsed(&address)?.key().to_owned();
+            if !store.unsuppress(&address, &by, context.now()).await? {
                 return Err(Trouble::Usage(
                     "this address is not suppressed".to_owned(),
                     "`worker suppress list` shows all that are".to_owned(),
@@ -94,15 +97,4 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
     }
     store.close().await;
     Ok(Exit::Done)
-}
-
-/// The one spelling of the recipient.
-fn key(typed: &str) -> Result<String, Trouble> {
-    match typed.parse::<Address>() {
-        Ok(address) => Ok(address.key().to_owned()),
-        Err(error) => Err(Trouble::Usage(
-            format!("ADDRESS is {error}"),
-            "write one address, as in the inventory".to_owned(),
-        )),
-    }
 }

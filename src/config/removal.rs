@@ -8,11 +8,15 @@ use super::value::{Days, FromToml, Percent, Value};
 use crate::domain::campaign::{Approval, PerPerson, RemovalPolicy, Stage};
 use crate::domain::class::Class;
 
+/// Percent, where nothing else is written.
+const TENTH: f64 = 10.0;
+
 /// Reads the table and holds it against the stages, if those are right themselves.
 pub(super) fn read(root: &Table<'_>, stages: Option<&[Stage]>) -> Option<RemovalPolicy> {
     let table = root.table("removal")?;
     let enabled = table.get("enabled").unwrap_or(false);
     let days = |Days(days): Days| days;
+    let percent = |key| table.get(key).map_or(TENTH, |Percent(percent): Percent| percent);
     let min_prompts = table.spanned::<u32>("min_prompts");
     let min_notice_days = table.spanned::<Days>("min_notice_days");
     table.need(enabled, "min_prompts", "3");
@@ -45,6 +49,9 @@ pub(super) fn read(root: &Table<'_>, stages: Option<&[Stage]>) -> Option<Removal
         max_per_day: table.knob(enabled, "max_per_day", "200"),
         max_percent: table.knob(enabled, "max_percent", "5").map(|Percent(percent)| percent),
         ramp: table.items("ramp"),
+        max_failed_percent: percent("max_failed_percent"),
+        min_returned_percent: percent("min_returned_percent"),
+        max_drift_percent: percent("max_drift_percent"),
         covered: table.get("covered").unwrap_or(false),
     };
     table.finish();

@@ -130,6 +130,12 @@ pub struct RemovalPolicy {
     /// Of the present connections, per campaign day.
     pub max_percent: Option<f64>,
     pub ramp: Vec<u32>,
+    /// Of the last step's removals: more failures keep the ramp at its step.
+    pub max_failed_percent: f64,
+    /// Of the last step's removals: as many have to be back before the next step.
+    pub min_returned_percent: f64,
+    /// Of an approved plan: more that is not so any more stops all of it.
+    pub max_drift_percent: f64,
     pub covered: bool,
 }
 

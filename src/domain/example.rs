@@ -47,6 +47,9 @@ pub fn removal() -> RemovalPolicy {
         max_per_day: None,
         max_percent: None,
         ramp: Vec::new(),
+        max_failed_percent: 10.0,
+        min_returned_percent: 10.0,
+        max_drift_percent: 10.0,
         covered: false,
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod advice;
+pub mod audit;
 pub mod budget;
 pub mod calendar;
 pub mod campaign;
@@ -25,11 +26,16 @@ pub mod grant;
 pub mod ids;
 pub mod language;
 pub mod next;
+pub mod pseudonym;
+pub mod ramp;
 pub mod rate;
 pub mod reason;
 pub mod recipient;
+pub mod reconciling;
+pub mod removal;
 pub mod request_body;
 pub mod row;
 pub mod scopes;
+pub mod standing;
 pub mod tally;
 pub mod told;

@@ -45,8 +45,10 @@ impl Rules<'_> {
         unsettled: Option<Unsettled>,
         past: &impl History,
     ) -> Next {
-        if connection.presence == Presence::Gone {
-            return Next::nothing(vec![Code::Gone.into()]);
+        match connection.presence {
+            Presence::Gone => return Next::nothing(vec![Code::Gone.into()]),
+            Presence::Removed => return Next::nothing(vec![Code::Removed.into()]),
+            Presence::Present | Presence::RowBad => {}
         }
         match connection.standing.readiness {
             Readiness::Ready => return Next::nothing(vec![Code::AlreadyReady.into()]),

@@ -14,23 +14,31 @@ use super::grant::GrantId;
 pub enum Recipient {
     Address(Address),
     Grant(GrantId),
+    /// Somebody who was erased, by pseudonym: never written to again, by whatever way.
+    Forgotten(String),
 }
 
 impl Recipient {
-    /// The one spelling: a normalised address, or `grant:` and its id.
+    /// The one spelling: a normalised address, `grant:` and its id, or a pseudonym.
     #[must_use]
     pub fn key(&self) -> String {
         match self {
             Self::Address(address) => address.key().to_owned(),
             Self::Grant(grant) => format!("grant:{grant}"),
+            Self::Forgotten(pseudonym) => pseudonym.clone(),
         }
+    }
+
+    #[must_use]
+    pub fn is_forgotten(&self) -> bool {
+        matches!(self, Self::Forgotten(_))
     }
 
     #[must_use]
     pub fn address(&self) -> Option<&Address> {
         match self {
             Self::Address(address) => Some(address),
-            Self::Grant(_) => None,
+            Self::Grant(_) | Self::Forgotten(_) => None,
         }
     }
 }
@@ -52,9 +60,10 @@ pub fn responsible(connections: &[Connection]) -> Vec<Party> {
     for connection in connections {
         for responsible in &connection.people {
             let person = &responsible.person;
-            let recipient = match &person.email {
-                Some(address) => Recipient::Address(address.clone()),
-                None => Recipient::Grant(connection.facts.grant),
+            let recipient = match (&person.email, &person.forgotten) {
+                (Some(address), _) => Recipient::Address(address.clone()),
+                (None, Some(pseudonym)) => Recipient::Forgotten(pseudonym.clone()),
+                (None, None) => Recipient::Grant(connection.facts.grant),
             };
             let party = parties.entry(recipient.key()).or_insert(Party {
                 recipient,
@@ -116,12 +125,10 @@ impl Exemptions {
             Some(facts.grant.to_string()),
             facts.account.clone(),
         ];
-        let addresses = parties
-            .iter()
-            .filter_map(|party| party.recipient.address().map(|address| address.key().to_owned()));
+        let people = parties.iter().map(|party| party.recipient.key());
         own.into_iter()
             .flatten()
-            .chain(addresses)
+            .chain(people)
             .filter_map(|id| self.until.get(&id))
             .max_by_key(|(until, _)| *until)
             .map(|(until, reason)| (*until, reason.as_str()))

@@ -46,6 +46,8 @@ pub struct Person {
     pub locale: Option<String>,
     pub time_zone: Option<Tz>,
     pub country: Option<String>,
+    /// The pseudonym of somebody who was erased, of whom nothing else is known.
+    pub forgotten: Option<String>,
 }
 
 /// The authorisation flow that made a connection.

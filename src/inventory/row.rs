@@ -274,6 +274,7 @@ impl Parsing<'_> {
         let time_zone = self.raw.get(Column::TimeZone).map(zone);
         self.warnings.time_zone = time_zone == Some(None);
         Person {
+            forgotten: None,
             email: email.and_then(Result::ok),
             name: self.text(Column::Name),
             locale: self.text(Column::Locale),

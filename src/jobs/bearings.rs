@@ -49,6 +49,7 @@ impl Bearings {
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
             correction: self.correction.as_ref(),
+            planned: None,
             founded_at: self.founded_at,
             now: self.now,
         }

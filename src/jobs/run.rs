@@ -1,5 +1,5 @@
 //! One run of one job: scan, plan what is due, report. Dry and real runs are the same code
-//! on different databases; the effects themselves are not built yet.
+//! on different databases.
 
 use std::ffi::OsString;
 use std::time::Instant;
@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::config::{Config, Job, Source, Step};
+use crate::config::{Config, Job, Step};
 use crate::domain::calendar::days_to_deadline;
-use crate::domain::campaign::Approval;
+use crate::domain::decide::Rules;
 use crate::domain::reason::Code;
 use crate::inventory;
 use crate::report::plan::{BlockedBy, Plan};
@@ -20,12 +20,14 @@ use crate::store;
 use crate::telemetry;
 
 use super::bearings::Bearings;
+use super::erasing;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::planning::{Planned, Planning};
 use super::progress::Watcher;
 use super::prompt_step::PromptStep;
 use super::prompting::Totals;
+use super::remove_step::{InForce, RemoveStep};
 use super::scan::{self, Scan};
 use super::workplace::Workplace;
 
@@ -98,6 +100,9 @@ impl Setting<'_> {
         }
         self.watcher.done();
         let progress = &mut finished.progress;
+        // As far as it can be read: what else went wrong has been said.
+        let head = workplace.audit_head().await.ok().flatten();
+        progress.audit_head = head.map(|head| head.hash.to_string());
         progress.removals_planned = Some(finished.plan.removals.len());
         let held_back = finished.plan.held_back.len();
         progress.held_back = progress.held_back.map(|late| late + held_back);
@@ -116,7 +121,7 @@ impl Setting<'_> {
     }
 
     /// A run of which nothing is known yet but that it sends and removes nothing.
-    fn begun(&self, job: &Job, run_id: Uuid) -> Finished {
+    pub(super) fn begun(&self, job: &Job, run_id: Uuid) -> Finished {
         Finished {
             progress: Progress {
                 run_id,
@@ -156,15 +161,21 @@ impl Setting<'_> {
         let store = &workplace.store;
         if !self.dry_run {
             store.start_run(run_id, &job.name, self.clock.now()).await?;
+            erasing::remind(self.config, self.clock.now());
         }
         store.edition(self.config.campaign.deadline, self.clock.now()).await?;
         let begun_at = self.clock.now();
         let scan_id = new_id(self.clock, random);
         let is_first = store.last_complete_scan().await?.is_none();
         let scans = job.steps.contains(&Step::Scan);
+        let removes = job.steps.contains(&Step::Remove);
+        if removes {
+            self.settle_removals(workplace, run_id, finished, random).await?;
+        }
         if scans && !self.scan(workplace, run_id, scan_id, finished).await? {
             return Ok(());
         }
+        let list = if scans { self.follow_scan(workplace, run_id).await? } else { None };
         let Some(last) = store.last_complete_scan().await? else {
             tracing::info!("no complete scan yet: there is nothing to plan or to count");
             return Ok(());
@@ -174,12 +185,34 @@ impl Setting<'_> {
         if finished.progress.bad_rows.is_none() {
             finished.progress.bad_rows = u64::try_from(last.bad_rows).ok();
         }
-        let blocked_by = self.gates(job, is_first);
+        let (signed, unsigned) = match removes {
+            true => self.plan_in_force(workplace).await?,
+            false => (None, Vec::new()),
+        };
+        let force = match signed {
+            Some(signed) => {
+                let entries = store.plan_entries(&signed.plan.id).await?;
+                Some(InForce::new(signed.plan, entries))
+            }
+            None => None,
+        };
+        let mut blocked_by = self.gates(job, is_first);
+        let of_removal = list.into_iter().filter(|_| removes).chain(unsigned);
+        blocked_by.extend(of_removal.map(|reason| BlockedBy {
+            step: Step::Remove.as_str(),
+            code: reason.code,
+            text: reason.text,
+        }));
         if job.steps.contains(&Step::Prompt) {
             self.sweep(store, finished).await?;
         }
         let bearings = Bearings::take(store, self.clock.now()).await?;
-        let planned = self.plan(&job.steps, workplace, &bearings, tally.connections).await?;
+        let rules = Rules {
+            planned: force.as_ref().map(|force| &force.keys),
+            ..bearings.rules(self.config)
+        };
+        let planned =
+            self.plan(&job.steps, workplace, (rules, bearings.edition), tally.connections).await?;
         finished.progress.exempt = Some(planned.exempt);
         finished.plan = Plan { blocked_by, ..planned.plan };
         for gate in &finished.plan.blocked_by {
@@ -190,9 +223,7 @@ impl Setting<'_> {
                 gate.text
             );
         }
-        if !self.dry_run {
-            finished.exit = finished.exit.and(unbuilt(&finished.plan));
-        }
+        let looked_at = if scans { begun_at } else { last.finished_at };
         if job.steps.contains(&Step::Prompt) {
             if self.config.prompts.enabled && !is_first && !self.dry_run {
                 self.announce(workplace, &bearings, finished, random).await?;
@@ -208,9 +239,14 @@ impl Setting<'_> {
                 );
             }
             finished.plan.tomorrow = tomorrow;
-            let looked_at = if scans { begun_at } else { last.finished_at };
             let step = PromptStep { workplace, bearings, run_id, looked_at };
             self.prompt(step, planned.work, finished, random).await?;
+        }
+        if removes {
+            let bearings = Bearings::take(store, self.clock.now()).await?;
+            let present = tally.connections;
+            let step = RemoveStep { workplace, bearings, run_id, looked_at, present, force };
+            self.remove(step, finished, random).await?;
         }
         Ok(())
     }
@@ -234,6 +270,7 @@ impl Setting<'_> {
             rules: &rules,
             required: config.campaign.required,
             app_flow: config.app.flow,
+            has_list: self.has_list(),
             limits: config.guard,
             now: self.clock.now(),
             run_id,
@@ -307,7 +344,8 @@ impl Setting<'_> {
         progress.count(&tally);
         progress.bad_rows = progress.bad_rows.or(u64::try_from(last.bad_rows).ok());
         let Ok(bearings) = Bearings::take(&workplace.store, self.clock.now()).await else { return };
-        let planned = self.plan(&[], workplace, &bearings, tally.connections).await;
+        let decides_by = (bearings.rules(self.config), bearings.edition);
+        let planned = self.plan(&[], workplace, decides_by, tally.connections).await;
         progress.exempt = planned.ok().map(|planned| planned.exempt);
     }
 
@@ -315,13 +353,13 @@ impl Setting<'_> {
         &self,
         steps: &[Step],
         workplace: &Workplace,
-        bearings: &Bearings,
+        (rules, edition): (Rules<'_>, i64),
         present: u64,
     ) -> Result<Planned, Failure> {
         let planning = Planning {
             store: &workplace.store,
-            rules: bearings.rules(self.config),
-            edition: bearings.edition,
+            rules,
+            edition,
             prompts: steps.contains(&Step::Prompt),
             removals: steps.contains(&Step::Remove),
             present,
@@ -329,47 +367,6 @@ impl Setting<'_> {
             cancel: self.cancel,
         };
         Ok(planning.run().await?)
-    }
-
-    /// What keeps whole steps from having effects, all at once.
-    fn gates(&self, job: &Job, is_first: bool) -> Vec<BlockedBy> {
-        let config = self.config;
-        let prompts_enabled = config.prompts.enabled;
-        let removal_enabled = config.removal.as_ref().is_some_and(|removal| removal.enabled);
-        let wants_approval =
-            config.removal.as_ref().is_some_and(|removal| removal.approval != Approval::None);
-        let is_live = matches!(config.inventory.source, Source::Sql { .. } | Source::Table);
-        let gates = [
-            (Step::Prompt, !prompts_enabled, Code::SwitchedOff),
-            (Step::Prompt, is_first, Code::FirstScan),
-            (Step::Remove, !removal_enabled, Code::SwitchedOff),
-            (Step::Remove, is_first, Code::FirstScan),
-            (Step::Remove, !is_live, Code::InventoryNotLive),
-            (Step::Remove, config.app.client_secret.is_none(), Code::NoXeroCredentials),
-            (Step::Remove, removal_enabled && wants_approval, Code::NoApproval),
-            (Step::Remove, self.clock.now() >= config.campaign.deadline, Code::DeadlinePassed),
-            (Step::Remove, removal_enabled, Code::NotBuilt),
-        ];
-        gates
-            .into_iter()
-            .filter(|(step, holds, _)| *holds && job.steps.contains(step))
-            .map(|(step, _, code)| BlockedBy {
-                step: step.as_str(),
-                code,
-                text: code.text().into(),
-            })
-            .collect()
-    }
-}
-
-/// An enabled step with something to do that this version cannot do is a stop, never a
-/// silent success.
-fn unbuilt(plan: &Plan) -> Exit {
-    let removes =
-        |gate: &BlockedBy| gate.step == Step::Remove.as_str() && gate.code == Code::NotBuilt;
-    match !plan.removals.is_empty() && plan.blocked_by.iter().any(removes) {
-        true => Exit::Stopped,
-        false => Exit::Done,
     }
 }
 

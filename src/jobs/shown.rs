@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::delivery::sample::Occasion;
 use crate::domain::campaign::{Campaign, Channel};
 use crate::domain::composing::About;
-use crate::domain::connection::{Connection, Presence};
+use crate::domain::connection::Connection;
 use crate::domain::decide::{PromptLine, Rules};
 use crate::domain::digest::Digest;
 use crate::domain::grant::{GrantId, Readiness};
@@ -50,8 +50,7 @@ pub async fn digest_about(
     let named = config.campaign.stages.iter().find(|stage| stage.name == occasion.stage);
     let stage = named.unwrap_or(&correction);
     let is_shown = |one: &Connection| {
-        let awaits =
-            one.presence != Presence::Gone && one.standing.readiness == Readiness::Awaiting;
+        let awaits = one.presence.counts() && one.standing.readiness == Readiness::Awaiting;
         awaits || one.key == asked.key
     };
     let about = store
@@ -68,6 +67,7 @@ pub async fn digest_about(
                 connection: connection.key,
                 missing: rules.missing(&connection, held),
                 last_used_at: connection.facts.last_used_at,
+                connected_at: connection.facts.connected_at,
                 // The one that was asked about comes first.
                 shown: usize::from(connection.key != asked.key),
             };

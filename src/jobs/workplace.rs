@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use secrecy::SecretString;
 
 use crate::config::{self, Config, DatabaseUrl, Migrate};
+use crate::domain::audit::Head;
+use crate::domain::ids::TenantId;
 use crate::inventory::{Columns, Reader, Selection, Source};
 use crate::store::home::{Home, Moved};
 use crate::store::settings::Keys;
@@ -21,7 +23,14 @@ pub struct Workplace {
     pub store: Store,
     pub keys: Keys,
     database: Database,
-    copy: Option<PrivateCopy>,
+    copy: Option<Copy>,
+}
+
+/// What a dry run works on.
+struct Copy {
+    database: PrivateCopy,
+    /// Where the record of the original ends.
+    audit_head: Option<Head>,
 }
 
 /// Where the database is, by the configuration.
@@ -52,6 +61,7 @@ impl Workplace {
             Migrate::Manual => database.open_existing().await?,
         };
         let keys = store.bind(&config.app.client_id, fresh).await?;
+        store.require_open().await?;
         if let Some(home) = database.home().await? {
             store.bind_home(&home).await?;
         }
@@ -66,8 +76,21 @@ impl Workplace {
         let database = database(config)?;
         let copy = PrivateCopy::of(&database).await?;
         let store = copy.store.clone();
+        store.require_open().await?;
+        let audit_head = store.audit_head().await?;
         let keys = store.bind(&config.app.client_id, fresh).await?;
-        Ok(Self { store, keys, database, copy: Some(copy) })
+        Ok(Self { store, keys, database, copy: Some(Copy { database: copy, audit_head }) })
+    }
+
+    /// Where the record ends: of a private copy, the original's.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn audit_head(&self) -> Result<Option<Head>, store::Error> {
+        match &self.copy {
+            Some(copy) => Ok(copy.audit_head),
+            None => self.store.audit_head().await,
+        }
     }
 
     /// For looking around: the database as it is, and where there is none, an empty private
@@ -122,6 +145,29 @@ impl Workplace {
         is_builtin: bool,
         env: &(dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Reader, Failure> {
+        self.open_inventory(config, is_builtin, env, Selection::All).await
+    }
+
+    /// Opens the inventory for a second look at all that it says about some tenants.
+    ///
+    /// # Errors
+    /// As [`Workplace::inventory`].
+    pub async fn second_look(
+        &self,
+        config: &Config,
+        env: &(dyn Fn(&str) -> Option<OsString> + Sync),
+        tenants: Vec<TenantId>,
+    ) -> Result<Reader, Failure> {
+        self.open_inventory(config, false, env, Selection::Tenants(tenants)).await
+    }
+
+    async fn open_inventory(
+        &self,
+        config: &Config,
+        is_builtin: bool,
+        env: &(dyn Fn(&str) -> Option<OsString> + Sync),
+        selection: Selection,
+    ) -> Result<Reader, Failure> {
         let columns = Columns::new(
             config.inventory.columns.iter().map(|(ours, theirs)| (*ours, theirs.as_str())),
         )?;
@@ -134,12 +180,12 @@ impl Workplace {
             config::Source::Sql { url, query } => Source::Sql {
                 url: SecretString::from(url.resolve(&|name| env(name))?.expose()),
                 query: query.clone(),
-                selection: Selection::All,
+                selection,
             },
             config::Source::Table => Source::Sql {
                 url: self.own_url(config),
                 query: "SELECT * FROM inventory".to_owned(),
-                selection: Selection::All,
+                selection,
             },
         };
         Ok(Reader::open(source, columns).await?)
@@ -150,7 +196,7 @@ impl Workplace {
     fn own_url(&self, config: &Config) -> SecretString {
         let url = match (&self.database, &self.copy) {
             (Database::Sqlite(_), Some(copy)) => {
-                DatabaseUrl::Sqlite { path: copy.path.clone(), options: None }.expose()
+                DatabaseUrl::Sqlite { path: copy.database.path.clone(), options: None }.expose()
             }
             _ => config.database.url.expose(),
         };

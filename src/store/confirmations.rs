@@ -3,8 +3,10 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::audit::{Act, Kind};
 use crate::domain::confirmation::{Confirmation, Facts, Subject, Word};
 
+use super::audit::append;
 use super::{Error, Store, Tx, with_db, with_tx};
 
 #[derive(sqlx::FromRow)]
@@ -37,6 +39,15 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// How it is recorded.
+pub(super) fn act(subject: Subject, facts: &Facts, confirmation: &Confirmation) -> Act {
+    Act::new(Kind::Confirmed, confirmation.confirmed_at)
+        .about(subject)
+        .by(&confirmation.by)
+        .with("note", confirmation.note.as_str())
+        .with("configuration", serde_json::json!(facts))
+}
+
 impl Store {
     /// # Errors
     /// The database cannot be used.
@@ -48,6 +59,7 @@ impl Store {
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         insert(&mut tx, subject, facts, confirmation).await?;
+        append(&mut tx, &[act(subject, facts, confirmation)]).await?;
         tx.commit().await
     }
 

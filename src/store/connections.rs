@@ -57,6 +57,7 @@ pub(super) struct ConnectionRow {
 struct PersonRow {
     connection_key: Uuid,
     fingerprint: Option<i64>,
+    recipient: Option<String>,
     email: Option<String>,
     name: Option<String>,
     locale: Option<String>,
@@ -77,12 +78,7 @@ pub(super) fn word<T: serde::de::DeserializeOwned>(
 }
 
 pub(super) fn presence(text: &str) -> Result<Presence, Error> {
-    match text {
-        "present" => Ok(Presence::Present),
-        "row_bad" => Ok(Presence::RowBad),
-        "gone" => Ok(Presence::Gone),
-        other => Err(Error::inconsistent("connections", "presence", other)),
-    }
+    Presence::parse(text).ok_or_else(|| Error::inconsistent("connections", "presence", text))
 }
 
 /// Evidence as it is stored: source, number of the scope set, microseconds since 1970.
@@ -161,6 +157,7 @@ impl PersonRow {
         Ok(Responsible {
             fingerprint: self.fingerprint.map(i64::cast_unsigned),
             person: Person {
+                forgotten: self.recipient.filter(|_| self.email.is_none()),
                 email: self
                     .email
                     .map(|text| {
@@ -257,7 +254,7 @@ impl Store {
         let keys: Vec<Uuid> = rows.iter().map(|row| row.connection_key).collect();
         let statement = with_ids(
             self,
-            "SELECT connection_key, fingerprint, email, name, locale, time_zone, country \
+            "SELECT connection_key, fingerprint, recipient, email, name, locale, time_zone, country \
              FROM people WHERE connection_key {ids}",
         );
         let people: Vec<PersonRow> = with_db!(self, db => {

@@ -133,7 +133,7 @@ fn copy_content(from: &Path, to: &Path) -> std::io::Result<()> {
     std::io::copy(&mut from, &mut File::create(to)?).map(|_| ())
 }
 
-/// Copies every table of the worker; tells whether there were any.
+/// Copies the tables of the worker; tells whether there were any.
 async fn copy_postgres(options: &PgConnectOptions, into: &SqlitePool) -> Result<bool, Error> {
     let mut from = PgConnection::connect_with(options).await?;
     sqlx::query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut from).await?;
@@ -158,9 +158,10 @@ async fn copy_postgres(options: &PgConnectOptions, into: &SqlitePool) -> Result<
         found => return Err(Error::SchemaOlder { found, needed: SCHEMA_VERSION }),
     }
     let store = Store::Sqlite(into.clone());
+    // Of the record only its end is needed, and it may be longer than all the rest.
     let tables: Vec<String> = with_db!(&store, db => {
         sqlx::query_scalar(
-            "SELECT name FROM sqlite_master WHERE type = 'table' \
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'audit' \
              AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_sqlx_%' ORDER BY name",
         )
         .fetch_all(db)

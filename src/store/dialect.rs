@@ -6,8 +6,8 @@ use sqlx::error::BoxDynError;
 use sqlx::{Database, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
-use super::Store;
 use super::bulk::Kind;
+use super::{Store, Tx};
 
 /// A list of ids as one parameter: an array in PostgreSQL, JSON in SQLite.
 #[derive(Clone, Debug)]
@@ -91,6 +91,13 @@ impl Dialect {
         match store {
             Store::Sqlite(_) => Self::Sqlite,
             Store::Postgres(_) => Self::Postgres,
+        }
+    }
+
+    pub(super) fn of_tx(tx: &Tx) -> Self {
+        match tx {
+            Tx::Sqlite(_) => Self::Sqlite,
+            Tx::Postgres(_) => Self::Postgres,
         }
     }
 

@@ -21,8 +21,10 @@ pub enum Error {
     OtherApp { bound: String, configured: String },
     #[error("the database holds {table}.{column} = {value:?}, which this worker cannot read")]
     Inconsistent { table: &'static str, column: &'static str, value: String },
-    #[error("another worker completed a scan meanwhile")]
+    #[error("another worker completed a scan, or somebody was erased, meanwhile")]
     Overtaken,
+    #[error("the campaign of this database is over: its people were erased, and the key with them")]
+    Closed,
 }
 
 /// What the reader of an error can do about it.
@@ -78,7 +80,8 @@ impl Error {
             Self::Inconsistent { .. } => {
                 "was the table changed by hand? restore a backup, or start with a new database"
             }
-            Self::Overtaken => "nothing to do: the other worker's scan is in force; run again",
+            Self::Overtaken => "nothing to do: what is in force is right; run again",
+            Self::Closed => "for another campaign, use a database of its own ([database] url)",
         })
     }
 

@@ -2,6 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::audit::{Act, Kind};
+
+use super::audit::append;
 use super::{Error, Store, with_db, with_tx};
 
 /// An exemption, for whatever has this id: a connection, tenant, person, account or address.
@@ -38,6 +41,12 @@ impl Store {
                 .await
                 .map(|_| ())
         })?;
+        let act = Act::new(Kind::ExemptionAdded, exemption.added_at)
+            .named(&exemption.id)
+            .by(&exemption.by)
+            .with("until", exemption.until.to_rfc3339())
+            .with("reason", exemption.reason.as_str());
+        append(&mut tx, &[act]).await?;
         tx.commit().await
     }
 
@@ -45,7 +54,12 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn remove_exemption(&self, id: &str) -> Result<bool, Error> {
+    pub async fn remove_exemption(
+        &self,
+        id: &str,
+        by: &str,
+        at: DateTime<Utc>,
+    ) -> Result<bool, Error> {
         let mut tx = self.begin().await?;
         let removed = with_tx!(&mut tx, db => {
             sqlx::query("DELETE FROM exemptions WHERE subject = $1")
@@ -54,6 +68,10 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
+        if removed > 0 {
+            let act = Act::new(Kind::ExemptionRemoved, at).named(id).by(by);
+            append(&mut tx, &[act]).await?;
+        }
         tx.commit().await?;
         Ok(removed > 0)
     }

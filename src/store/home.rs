@@ -16,6 +16,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::domain::confirmation::{Confirmation, Facts, Subject};
 
+use super::audit::append;
 use super::confirmations;
 use super::settings::{self, put};
 use super::{Database, Error, Store, Tx, with_tx};
@@ -216,6 +217,7 @@ impl Store {
         confirmations::insert(&mut tx, Subject::Database, &home.facts, word).await?;
         settings::set(&mut tx, HOME, &home.facts.text()).await?;
         settings::set(&mut tx, LEDGER, &ledger.to_string()).await?;
+        append(&mut tx, &[confirmations::act(Subject::Database, &home.facts, word)]).await?;
         tx.commit().await?;
         if ledger > 0 || matches!(home.beside, Beside::Unreadable(_)) {
             self.write_beside(ledger, true).await?;

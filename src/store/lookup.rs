@@ -31,6 +31,7 @@ pub struct GrantRow {
     pub class: String,
     pub unsettled: Option<String>,
     pub scope_set: Option<i64>,
+    pub evidence_at: Option<DateTime<Utc>>,
     pub ready_at: Option<DateTime<Utc>>,
 }
 
@@ -138,7 +139,7 @@ impl Store {
     pub async fn grant_rows(&self, grants: &[GrantId]) -> Result<Vec<GrantRow>, Error> {
         let statement = with_ids(
             self,
-            "SELECT grant_id, class, unsettled, scope_set, ready_at FROM grants \
+            "SELECT grant_id, class, unsettled, scope_set, evidence_at, ready_at FROM grants \
              WHERE grant_id {ids} ORDER BY grant_id",
         );
         let ids = Ids(grants.iter().map(|grant| grant.0).collect());

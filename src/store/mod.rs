@@ -4,6 +4,7 @@
 //! lists of ids, bulk writes, and how a write transaction begins.
 
 pub mod announcements;
+pub mod audit;
 pub mod awaiting;
 mod binary;
 mod bulk;
@@ -13,18 +14,26 @@ pub mod connections;
 mod copy;
 mod dialect;
 pub mod endpoints;
+mod erasing;
 mod error;
 pub mod exemptions;
+pub mod forgotten;
 pub mod home;
+pub mod lists;
 pub mod lookup;
 mod open;
 pub mod outcomes;
 mod past;
 pub mod pauses;
 mod pipe;
+pub mod plans;
 pub mod preflights;
+pub mod presence;
 pub mod prompts;
+pub mod purging;
 mod rates;
+pub mod removals;
+pub mod returns;
 mod rights;
 pub mod runs;
 pub mod scans;
@@ -37,6 +46,7 @@ mod tables;
 pub mod tally;
 pub mod writer;
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use copy::PrivateCopy;
@@ -97,6 +107,19 @@ impl Store {
             Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
+    }
+
+    /// What the database's own clock says; `None` where it is this machine's.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn database_time(&self) -> Result<Option<DateTime<Utc>>, Error> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(pool) => {
+                Ok(Some(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(pool).await?))
+            }
+        }
     }
 
     /// Closes all connections, finishing what they wrote.

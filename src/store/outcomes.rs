@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::domain::connection::{Connection, Presence};
+use crate::domain::audit::{Act, Kind};
+use crate::domain::connection::Connection;
 use crate::domain::grant::{ConnectionKey, GrantId};
 
+use super::audit::append;
 use super::dialect::{Words, with_words};
+use super::prompts::{RECORDED, Recorded};
 use super::settling::{HEAD, PromptHead, between};
 use super::suppressions::Suppression;
 use super::{Error, ScopeSets, Store, Tx, with_db, with_tx};
@@ -55,13 +58,15 @@ pub struct Shown {
 /// A batch that is being written.
 pub struct OutcomeWriter {
     tx: Tx,
+    now: DateTime<Utc>,
+    acts: Vec<Act>,
 }
 
 impl Store {
     /// # Errors
     /// The database cannot be used.
-    pub async fn outcome_writer(&self) -> Result<OutcomeWriter, Error> {
-        Ok(OutcomeWriter { tx: self.begin().await? })
+    pub async fn outcome_writer(&self, now: DateTime<Utc>) -> Result<OutcomeWriter, Error> {
+        Ok(OutcomeWriter { tx: self.begin().await?, now, acts: Vec::new() })
     }
 
     /// What each of these people is responsible for: the connections, not gone, of every
@@ -89,7 +94,7 @@ impl Store {
         let grants: Vec<GrantId> = grants.into_iter().collect();
         let mut by_grant: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
         for connection in self.connections_of_grants(&grants, sets).await? {
-            if connection.presence != Presence::Gone {
+            if connection.is_listed() {
                 by_grant.entry(connection.facts.grant).or_default().push(connection);
             }
         }
@@ -105,7 +110,8 @@ impl Store {
 impl OutcomeWriter {
     /// # Errors
     /// The database did not confirm; nothing of the batch is written.
-    pub async fn commit(self) -> Result<(), Error> {
+    pub async fn commit(mut self) -> Result<(), Error> {
+        append(&mut self.tx, &self.acts).await?;
         self.tx.commit().await
     }
 
@@ -155,7 +161,7 @@ impl OutcomeWriter {
         const SQL: &str = "UPDATE prompts SET state = 'sent', \
             sent_at = COALESCE(sending_at, $2), settled_by = $3 \
             WHERE prompt_id = $1 AND state = 'unknown'";
-        self.update(SQL, prompt, at).await
+        self.update(SQL, Kind::PromptArrived, prompt, at).await
     }
 
     /// A prompt came back for good; tells whether that is new.
@@ -169,25 +175,28 @@ impl OutcomeWriter {
             state = CASE WHEN state = 'unknown' THEN 'refused' ELSE state END \
             WHERE prompt_id = $1 AND bounced_at IS NULL \
             AND state IN ('sent', 'unknown', 'refused')";
-        self.update(SQL, prompt, at).await
+        self.update(SQL, Kind::PromptBounced, prompt, at).await
     }
 
     async fn update(
         &mut self,
         statement: &'static str,
+        kind: Kind,
         prompt: Uuid,
         at: DateTime<Utc>,
     ) -> Result<bool, Error> {
-        let changed = with_tx!(&mut self.tx, db => {
-            sqlx::query(statement)
+        let statement = format!("{statement} RETURNING {RECORDED}");
+        let changed: Option<Recorded> = with_tx!(&mut self.tx, db => {
+            sqlx::query_as(AssertSqlSafe(statement))
                 .bind(prompt)
                 .bind(at)
                 .bind(BY)
-                .execute(db)
+                .fetch_optional(db)
                 .await
-                .map(|done| done.rows_affected())
         })?;
-        Ok(changed > 0)
+        let act = |changed: &Recorded| changed.act(kind, self.now).by(BY).with("at", time(at));
+        self.acts.extend(changed.as_ref().map(act));
+        Ok(changed.is_some())
     }
 
     /// Tells whether the address was not suppressed before.
@@ -206,7 +215,11 @@ impl OutcomeWriter {
             by: BY.to_owned(),
             added_at: at,
         };
-        suppression.insert(&mut self.tx).await
+        let is_new = suppression.insert(&mut self.tx).await?;
+        if is_new {
+            self.acts.push(Suppression { added_at: self.now, ..suppression }.act());
+        }
+        Ok(is_new)
     }
 
     /// Adds a message of the host's unless it is there; gives its id, and whether it is new.
@@ -237,6 +250,12 @@ impl OutcomeWriter {
                 .map(|done| done.rows_affected())
         })?;
         if written > 0 {
+            let act = Act::new(Kind::PromptByHost, self.now)
+                .run(sent.run)
+                .about(sent.prompt)
+                .person(&sent.recipient)
+                .by(BY);
+            self.acts.push(act.with("stage", sent.stage.as_str()).with("at", time(sent.sent_at)));
             return Ok((sent.prompt, true));
         }
         let there: Uuid = with_tx!(tx, db => {
@@ -277,4 +296,8 @@ impl OutcomeWriter {
         }
         Ok(fresh)
     }
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

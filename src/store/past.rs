@@ -6,12 +6,14 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind};
 use crate::domain::connection::Connection;
 use crate::domain::grant::ConnectionKey;
 use crate::domain::recipient::responsible;
 use crate::domain::scopes::ScopeText;
 use crate::domain::told::{Mark, Past, PromptState, Telling};
 
+use super::audit::append;
 use super::dialect::{Ids, Words, with_ids, with_words};
 use super::{Error, Store, with_db, with_tx};
 
@@ -25,6 +27,7 @@ struct TellingRow {
     connected_at: Option<DateTime<Utc>>,
     removal_from: Option<DateTime<Utc>>,
     is_notice: bool,
+    sent_at: DateTime<Utc>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -60,9 +63,14 @@ impl Store {
             None => 1,
         };
         let mut tx = self.begin().await?;
-        with_tx!(&mut tx, db => {
-            sqlx::query(ADD).bind(number).bind(deadline).bind(now).execute(db).await.map(|_| ())
+        let added = with_tx!(&mut tx, db => {
+            let added = sqlx::query(ADD).bind(number).bind(deadline).bind(now).execute(db).await;
+            added.map(|done| done.rows_affected())
         })?;
+        if added > 0 {
+            let act = Act::new(Kind::EditionBegun, now).about(number);
+            append(&mut tx, &[act.with("deadline", deadline.to_rfc3339())]).await?;
+        }
         tx.commit().await?;
         Ok(number)
     }
@@ -111,16 +119,26 @@ impl Store {
             .map(|party| party.recipient.key())
             .collect();
         let mut past = Past::new(edition);
-        for row in self.tellings(connections).await? {
-            past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
-        }
-        for row in self.marks(recipients.into_iter().collect()).await? {
+        let aliases = self.aliases(&recipients).await?;
+        let names = aliases.with(recipients);
+        for mut row in self.marks(names).await? {
+            aliases.resolve(&mut row.recipient);
             let is_own = owner.is_some() && row.lease_owner == owner;
             let mut mark = row.into_mark()?;
             if is_own && mark.state == PromptState::Leased {
                 mark.until = DateTime::<Utc>::MIN_UTC;
             }
             past.add_mark(mark);
+        }
+        for mut row in self.tellings(connections).await? {
+            aliases.resolve(&mut row.recipient);
+            past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
+        }
+        for removal in self.past_removals(grants, owner).await? {
+            past.add_removal(removal);
+        }
+        if let Some(listed) = self.listed(grants).await? {
+            past.set_listed(listed);
         }
         Ok(past)
     }
@@ -129,7 +147,8 @@ impl Store {
         let sql = with_ids(
             self,
             "SELECT c.connection_key, p.recipient, p.stage, p.deadline, c.required, \
-                c.connected_at, c.removal_from, p.is_notice \
+                c.connected_at, c.removal_from, p.is_notice, \
+                COALESCE(p.sent_at, p.made_at) AS sent_at \
              FROM prompt_connections c JOIN prompts p ON p.prompt_id = c.prompt_id \
              WHERE c.connection_key {ids} AND p.state = 'sent' AND p.bounced_at IS NULL \
                 AND p.deadline IS NOT NULL",
@@ -163,6 +182,7 @@ impl TellingRow {
             deadline: self.deadline,
             required: set,
             connected_at: self.connected_at,
+            sent_at: self.sent_at,
             removal_from: self.removal_from,
             is_notice: self.is_notice,
         })

@@ -2,6 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::audit::{Act, Kind};
+
+use super::audit::append;
 use super::{Error, Store, with_db, with_tx};
 
 /// A stop that a person ordered.
@@ -50,6 +53,8 @@ impl Store {
                 .await
                 .map(|_| ())
         })?;
+        let act = Act::new(Kind::Paused, pause.paused_at).by(&pause.by);
+        append(&mut tx, &[act.with("reason", pause.reason.as_str())]).await?;
         tx.commit().await?;
         Ok(None)
     }
@@ -65,6 +70,10 @@ impl Store {
         let before: Option<Pause> =
             with_tx!(&mut tx, db => sqlx::query_as(IN_FORCE).fetch_optional(db).await)?;
         with_tx!(&mut tx, db => sqlx::query(SQL).bind(at).bind(by).execute(db).await.map(|_| ()))?;
+        if let Some(before) = &before {
+            let act = Act::new(Kind::Resumed, at).by(by);
+            append(&mut tx, &[act.with("paused_at", before.paused_at.to_rfc3339())]).await?;
+        }
         tx.commit().await?;
         Ok(before)
     }

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind};
 use crate::domain::grant::ConnectionKey;
 
+use super::audit::append;
 use super::{Error, Store, Tx, with_db, with_tx};
 
 /// How a scan ended.
@@ -98,6 +100,26 @@ impl ScanRecord {
         })?;
         Ok(())
     }
+
+    /// How it is recorded.
+    pub(super) fn act(&self) -> Act {
+        let kind = match self.outcome {
+            Outcome::Complete => Kind::ScanCompleted,
+            Outcome::Stopped => Kind::ScanStopped,
+        };
+        let mut act = Act::new(kind, self.finished_at)
+            .run(self.run_id)
+            .about(self.scan_id)
+            .with("rows", self.rows_read)
+            .with("bad_rows", self.bad_rows)
+            .with("connections", self.connections)
+            .with("changed", self.changed)
+            .with("newly_gone", self.newly_gone);
+        if let (Some(digest), Some(reasons)) = (&self.digest, &self.reasons) {
+            act = act.with("digest", digest.as_str()).with("objections", reasons.as_str());
+        }
+        act
+    }
 }
 
 impl Store {
@@ -128,6 +150,7 @@ impl Store {
     pub async fn record_stopped_scan(&self, scan: &ScanRecord) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         scan.insert(&mut tx).await?;
+        append(&mut tx, &[scan.act()]).await?;
         tx.commit().await
     }
 
@@ -158,6 +181,8 @@ impl Store {
         with_tx!(&mut tx, db => {
             sqlx::query(SQL).bind(digest).bind(by).bind(reason).bind(now).execute(db).await.map(|_| ())
         })?;
+        let act = Act::new(Kind::ScanAccepted, now).about(digest).by(by);
+        append(&mut tx, &[act.with("reason", reason)]).await?;
         tx.commit().await
     }
 

@@ -14,9 +14,11 @@ pub struct Keys {
     pub pseudonym: [u8; 32],
 }
 
-const CLIENT_ID: &str = "client_id";
-const FINGERPRINT_KEY: &str = "fingerprint_key";
-const PSEUDONYM_KEY: &str = "pseudonym_key";
+pub(super) const CLIENT_ID: &str = "client_id";
+pub(super) const FINGERPRINT_KEY: &str = "fingerprint_key";
+pub(super) const PSEUDONYM_KEY: &str = "pseudonym_key";
+/// When the campaign was closed and the key of its pseudonyms destroyed.
+pub(super) const CLOSED: &str = "closed_at";
 
 impl Store {
     /// Binds an unused database to an app, with `fresh` as its keys, and refuses another
@@ -97,11 +99,11 @@ pub(super) async fn lock_for_scan(tx: &mut Tx) -> Result<(), Error> {
     Ok(())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(super) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != 2 * N || !text.is_ascii() {
         return None;
     }

@@ -1,8 +1,13 @@
 //! Prompts whose outcome is unknown, and what a named person says became of them.
 
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::domain::audit::Kind;
+
+use super::audit::append;
+use super::prompts::{RECORDED, Recorded};
 use super::{Error, Store, with_db, with_tx};
 
 /// A prompt, as far as it takes to talk about it.
@@ -28,6 +33,17 @@ pub enum Became {
     NotSent,
 }
 
+impl Became {
+    /// The word on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::NotSent => "not-sent",
+        }
+    }
+}
+
 /// The first and the last id that begins with these hexadecimal digits.
 pub(super) fn between(digits: &str) -> Option<(Uuid, Uuid)> {
     let bound = |filler: &str| {
@@ -47,7 +63,7 @@ impl Store {
         let Some((first, last)) = between(digits) else { return Ok(Vec::new()) };
         let statement = format!("SELECT {HEAD} FROM prompts {SQL}");
         Ok(with_db!(self, db => {
-            sqlx::query_as(sqlx::AssertSqlSafe(statement)).bind(first).bind(last).fetch_all(db).await
+            sqlx::query_as(AssertSqlSafe(statement)).bind(first).bind(last).fetch_all(db).await
         })?)
     }
 
@@ -74,17 +90,21 @@ impl Store {
                  WHERE prompt_id = $1 AND state = 'unknown'"
             }
         };
+        let statement = format!("{statement} RETURNING {RECORDED}");
         let mut tx = self.begin().await?;
-        let settled = with_tx!(&mut tx, db => {
-            sqlx::query(statement)
+        let settled: Option<Recorded> = with_tx!(&mut tx, db => {
+            sqlx::query_as(AssertSqlSafe(statement))
                 .bind(prompt)
                 .bind(by)
                 .bind(at)
-                .execute(db)
+                .fetch_optional(db)
                 .await
-                .map(|done| done.rows_affected())
         })?;
+        if let Some(settled) = &settled {
+            let act = settled.act(Kind::PromptSettled, at).by(by);
+            append(&mut tx, &[act.with("as", became.as_str())]).await?;
+        }
         tx.commit().await?;
-        Ok(settled > 0)
+        Ok(settled.is_some())
     }
 }

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::audit::{Act, Kind};
+
+use super::audit::append;
 use super::{Error, Store, Tx, with_db, with_tx};
 
 /// An address that is left alone for good.
@@ -39,6 +42,12 @@ impl Suppression {
         })?;
         Ok(written > 0)
     }
+
+    /// How it is recorded.
+    pub(super) fn act(&self) -> Act {
+        let act = Act::new(Kind::Suppressed, self.added_at).person(&self.recipient).by(&self.by);
+        act.with("reason", self.reason.as_str())
+    }
 }
 
 impl Store {
@@ -48,24 +57,36 @@ impl Store {
     /// The database cannot be used.
     pub async fn suppress(&self, all: &[Suppression]) -> Result<u64, Error> {
         let mut tx = self.begin().await?;
-        let mut fresh = 0;
+        let mut acts = Vec::new();
         for one in all {
-            fresh += u64::from(one.insert(&mut tx).await?);
+            if one.insert(&mut tx).await? {
+                acts.push(one.act());
+            }
         }
+        append(&mut tx, &acts).await?;
         tx.commit().await?;
-        Ok(fresh)
+        Ok(acts.len() as u64)
     }
 
     /// Whether there was one.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn unsuppress(&self, recipient: &str) -> Result<bool, Error> {
+    pub async fn unsuppress(
+        &self,
+        recipient: &str,
+        by: &str,
+        at: DateTime<Utc>,
+    ) -> Result<bool, Error> {
         const SQL: &str = "DELETE FROM suppressions WHERE recipient = $1";
         let mut tx = self.begin().await?;
         let removed = with_tx!(&mut tx, db => {
             sqlx::query(SQL).bind(recipient).execute(db).await.map(|done| done.rows_affected())
         })?;
+        if removed > 0 {
+            let act = Act::new(Kind::Unsuppressed, at).person(recipient).by(by);
+            append(&mut tx, &[act]).await?;
+        }
         tx.commit().await?;
         Ok(removed > 0)
     }

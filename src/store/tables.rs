@@ -179,6 +179,7 @@ pub(super) fn person_cells(
 ) -> [Cell; PEOPLE.columns.len()] {
     let Responsible { fingerprint, person } = responsible;
     let (given, recipient) = person.email.map(Address::into_parts).unzip();
+    let recipient = recipient.or(person.forgotten);
     [
         Cell::Uuid(Some(key.0)),
         Cell::Int(fingerprint.map(u64::cast_signed)),

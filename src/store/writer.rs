@@ -12,6 +12,7 @@ use crate::domain::grant::{ConnectionKey, GrantId, Unsettled};
 use crate::domain::ids::TenantId;
 use crate::domain::tally::Tally;
 
+use super::audit::append;
 use super::bulk::{self, Amount, Cell, Statement};
 use super::dialect::{Dialect, Ids};
 use super::pipe::Pipe;
@@ -21,7 +22,7 @@ use super::tables::{
     BAD_ROWS, CHANGES, CONNECTIONS, GRANTS, PEOPLE, SCOPE_SETS, connection_cells, grant_cells,
     person_cells,
 };
-use super::{Error, ScopeSets, Store, Tx, tally, with_tx};
+use super::{Error, ScopeSets, Store, Tx, forgotten, tally, with_tx};
 
 /// A grant as a scan leaves it.
 #[derive(Clone, Debug)]
@@ -75,6 +76,20 @@ struct Deferred {
     /// PostgreSQL's planner knows nothing of the new rows: without figures it sorts a million
     /// of them to count a few groups.
     statistics: bool,
+}
+
+/// What finds anew which awaiting connections of these tenants another person's ready grant
+/// covers.
+pub(super) fn covering(dialect: Dialect, tenants: Vec<Uuid>) -> Result<Statement, Error> {
+    const SQL: &str = "\
+        UPDATE connections SET covered = NOT covered
+        WHERE tenant_id {ids} AND covered <> (
+            presence IN ('present', 'row_bad') AND readiness = 'awaiting' AND EXISTS (
+                SELECT 1 FROM connections other
+                JOIN grants ON grants.grant_id = other.grant_id
+                WHERE other.tenant_id = connections.tenant_id
+                  AND other.presence IN ('present', 'row_bad') AND grants.ready))";
+    Statement::about(dialect, SQL, Ids(tenants))
 }
 
 /// Rows of the large tables.
@@ -156,6 +171,15 @@ impl ScanWriter {
             statement.run(tx).await?;
         }
         Ok(())
+    }
+
+    /// How many people were erased by now.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn count_forgotten(&mut self) -> Result<usize, Error> {
+        let tx = self.tx().await?;
+        forgotten::count(tx).await
     }
 
     /// Tells that nothing is stored yet and about `rows` rows follow, none of them twice.
@@ -269,23 +293,14 @@ impl ScanWriter {
         bulk::fill(self.dialect, &PEOPLE, amount, &mut waiting.people, statements)
     }
 
-    /// Finds anew which awaiting connections of these tenants another person's ready grant
-    /// covers.
+    /// Settles what is covered in these tenants.
     ///
     /// # Errors
     /// The database cannot be used.
     pub async fn settle_covered(&mut self, tenants: &[TenantId]) -> Result<(), Error> {
         self.end_load().await?;
-        const SQL: &str = "\
-            UPDATE connections SET covered = NOT covered
-            WHERE tenant_id {ids} AND covered <> (
-                presence <> 'gone' AND readiness = 'awaiting' AND EXISTS (
-                    SELECT 1 FROM connections other
-                    JOIN grants ON grants.grant_id = other.grant_id
-                    WHERE other.tenant_id = connections.tenant_id
-                      AND other.presence <> 'gone' AND grants.ready))";
-        let ids = Ids(tenants.iter().map(|tenant| tenant.0).collect());
-        let statement = Statement::about(self.dialect, SQL, ids)?;
+        let tenants = tenants.iter().map(|tenant| tenant.0).collect();
+        let statement = covering(self.dialect, tenants)?;
         self.run(vec![statement]).await
     }
 
@@ -341,7 +356,9 @@ impl ScanWriter {
         let mut statements = Vec::new();
         bulk::fill(self.dialect, &BAD_ROWS, Amount::All, &mut cells, &mut statements)?;
         self.run(statements).await?;
-        scan.insert(self.tx().await?).await?;
+        let tx = self.tx().await?;
+        scan.insert(tx).await?;
+        append(tx, &[scan.act()]).await?;
         match self.hand {
             Hand::Here(tx) => tx.commit().await,
             Hand::Away(_) | Hand::Lost => Err(Error::Database(sqlx::Error::WorkerCrashed)),

@@ -46,6 +46,7 @@ fn without_run(mut plan: serde_json::Value) -> serde_json::Value {
     let progress = plan["progress"].as_object_mut().unwrap();
     progress.remove("run_id");
     progress.remove("duration_ms");
+    progress.remove("audit_head");
     plan
 }
 

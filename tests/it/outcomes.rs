@@ -104,7 +104,7 @@ async fn a_bounced_prompt_no_longer_tells_and_a_soft_bounce_changes_nothing() {
         assert_eq!(world.of_prompt(2, "bounced_at").await, "");
         assert_eq!(suppressed(&world).await, ["p1@example.com bounced"]);
         // Let out again by hand, it stays so.
-        world.store.unsuppress("p1@example.com").await.unwrap();
+        world.store.unsuppress("p1@example.com", "Ann", start()).await.unwrap();
         import(&world, lines).await;
         assert_eq!(suppressed(&world).await, Vec::<String>::new());
     })

@@ -29,9 +29,12 @@ fn it_is_last_and_whole_whatever_the_exit_code() {
             let progress = said.progress();
             let known = if code == 0 { Value::from(1171) } else { Value::Null };
             assert_eq!(progress["connections"], known, "{said}");
-            for unknown in ["on_track", "audit_head", "projected_ready_percent"] {
+            for unknown in ["on_track", "projected_ready_percent"] {
                 assert!(progress[unknown].is_null(), "{unknown}");
             }
+            // As far as the database can be opened; of the dry run, what the real one left.
+            let is_recorded = progress["audit_head"].is_string();
+            assert!(is_recorded || ![0, 4].contains(&code), "{said}");
             assert_eq!(progress["prompts_sent"], 0);
             let plan = said.json();
             let names: Vec<&String> = plan["progress"].as_object().unwrap().keys().collect();

@@ -118,6 +118,16 @@ async fn no_log_line_of_a_whole_campaign_names_a_person_or_a_secret() {
             assert_eq!(sending.recipients().len(), 3, "{}", all[3]);
             let forbidden = forbidden(&sending);
             assert!(forbidden.len() > 30);
+            // Nor does the record of it, which outlives all the rest.
+            const RECORD: &str = "SELECT COALESCE(subject, '') || ' ' || COALESCE(person, '') \
+                || ' ' || COALESCE(by_name, '') || ' ' || detail FROM audit";
+            let record = sending.texts(RECORD).await;
+            assert!(record.len() > 10, "{record:?}");
+            for entry in record {
+                let lower = entry.to_lowercase();
+                let found = forbidden.iter().find(|word| lower.contains(word.as_str()));
+                assert_eq!(found, None, "{base:?}: {entry}");
+            }
             for said in &all {
                 for line in said.err.lines().chain(said.out.lines()) {
                     let lower = line.to_lowercase();

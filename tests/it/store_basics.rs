@@ -128,8 +128,8 @@ async fn exemptions_are_read_back_as_they_were_written() {
         let replaced = Exemption { reason: "other".to_owned(), ..exemption("d0", 500_000) };
         world.store.add_exemption(&replaced).await.unwrap();
         assert_eq!(world.store.exemptions().await.unwrap(), [early.clone(), replaced, late]);
-        assert!(world.store.remove_exemption("d0").await.unwrap());
-        assert!(!world.store.remove_exemption("d0").await.unwrap());
+        assert!(world.store.remove_exemption("d0", "Ann", start()).await.unwrap());
+        assert!(!world.store.remove_exemption("d0", "Ann", start()).await.unwrap());
         assert_eq!(world.store.exemptions().await.unwrap().len(), 2);
     })
     .await;

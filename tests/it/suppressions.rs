@@ -27,8 +27,8 @@ async fn the_first_reason_for_a_suppression_stays() {
         let [a, b] = &store.suppressions().await.unwrap()[..] else { panic!("two") };
         assert_eq!((a.reason.as_str(), b.reason.as_str()), ("bounced", "asked"));
         assert!(store.suppressed().await.unwrap().contains("a@x.example"));
-        assert!(store.unsuppress("a@x.example").await.unwrap());
-        assert!(!store.unsuppress("a@x.example").await.unwrap());
+        assert!(store.unsuppress("a@x.example", "Ann", start()).await.unwrap());
+        assert!(!store.unsuppress("a@x.example", "Ann", start()).await.unwrap());
         assert_eq!(store.suppressed().await.unwrap().len(), 1);
     })
     .await;
@@ -58,7 +58,7 @@ async fn who_has_no_address_left_is_unreachable_and_who_has_another_is_not() {
         world.store.suppress(&[suppression("other@example.com", "asked")]).await.unwrap();
         assert_eq!(unreachable().await, 4);
         assert_eq!(world.scan(&lines).await.tally.unreachable, 4, "and the scan counts alike");
-        world.store.unsuppress("person1@example.com").await.unwrap();
+        world.store.unsuppress("person1@example.com", "Ann", start()).await.unwrap();
         assert_eq!(unreachable().await, 2);
     })
     .await;

@@ -111,6 +111,20 @@ impl Templates {
         })
     }
 
+    /// SHA-256 in hex over every file of every language.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for (tag, language) in &self.languages {
+            let texts = language.sources.iter().flat_map(|(file, (_, source))| [file, source]);
+            for text in [tag].into_iter().chain(texts) {
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text);
+            }
+        }
+        hex(&hash.finalize())
+    }
+
     fn names(&self) -> BTreeSet<&str> {
         self.languages
             .values()

@@ -114,7 +114,7 @@ impl Rules<'_> {
             account: facts.account.clone(),
             missing: about.line.missing.canonical(),
             required: facts.required.unwrap_or(self.campaign.required).canonical(),
-            connected_at: facts.connected_at,
+            connected_at: about.line.connected_at,
         }
     }
 

@@ -51,6 +51,7 @@ impl World {
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
             correction: None,
+            planned: None,
             founded_at: at("2026-01-01T00:00:00Z"),
             now: at(now),
         }
@@ -66,6 +67,7 @@ impl World {
         connection.facts.required = (number == 3).then(|| scopes(&["accounting.payments"]));
         About {
             line: PromptLine {
+                connected_at: None,
                 stage: &self.campaign.stages[1],
                 party: Party {
                     recipient: Recipient::Address("Jo@a.example".parse().unwrap()),

@@ -4,6 +4,7 @@ use super::{
     Action, Campaign, Channel, Code, Connection, Decision, HeldBack, History, Party, PromptLine,
     Reason, Recipient, Rules, ScopeSet, Stage, Way, hold_back, is_awaiting,
 };
+use crate::domain::told::Made;
 
 /// One recipient, one channel, and the stage that is open to it or stopped.
 struct Course<'a, 'p> {
@@ -62,6 +63,7 @@ impl<'a> Rules<'a> {
                         connection: connection.key,
                         missing: self.missing(connection, held),
                         last_used_at: connection.facts.last_used_at,
+                        connected_at: Made::of(connection, past.in_xero(connection)).at(),
                         shown: past.shown(connection.key, &course.party.recipient.key()),
                     });
                 } else {
@@ -170,9 +172,10 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// E-mail and files need an address, webhooks do not.
+/// E-mail and files need an address, webhooks do not; who was forgotten has no way.
 fn reaches(party: &Party, channel: &Channel) -> bool {
     match channel {
+        _ if party.recipient.is_forgotten() => false,
         Channel::Email | Channel::File => party.recipient.address().is_some(),
         Channel::Webhook(_) => true,
     }

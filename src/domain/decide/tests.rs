@@ -8,7 +8,9 @@ use super::*;
 use crate::domain::campaign::WorkingTime;
 use crate::domain::class::Class;
 use crate::domain::example::{at, connection, person, removal, stage};
+use crate::domain::removal::{InXero, PastRemoval};
 use crate::domain::scopes::catalogue;
+use crate::domain::told::Told;
 
 const IN_INVITATION: &str = "2027-01-20T01:00:00Z";
 const IN_WINDOW: &str = "2027-08-25T01:00:00Z";
@@ -39,6 +41,14 @@ impl History for Open {
 
     fn shown(&self, _: ConnectionKey, _: &str) -> usize {
         0
+    }
+
+    fn removals(&self, _: &Connection) -> &[PastRemoval] {
+        &[]
+    }
+
+    fn in_xero(&self, _: &Connection) -> InXero {
+        InXero::Unread
     }
 }
 
@@ -83,6 +93,7 @@ impl World {
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
             correction: None,
+            planned: None,
             founded_at: at("2026-11-21T00:00:00Z"),
             now: at(now),
         }
@@ -282,6 +293,23 @@ fn a_holdout_told_enough_is_a_candidate_and_each_missing_fact_holds_it_back() {
         let outcome = world.decide(IN_WINDOW, &[one], told);
         assert_eq!((outcome.removals.len(), outcome.removal_codes), (0, vec![code]));
     }
+}
+
+#[test]
+fn whoever_was_forgotten_is_prompted_by_no_way_and_loses_no_connection() {
+    let world = World::default();
+    let mut one = connection(1);
+    one.people[0].person.email = None;
+    one.people[0].person.forgotten = Some("p-0123456789abcdef".to_owned());
+    let outcome = world.decide(IN_WINDOW, &[one.clone()], told());
+    assert_eq!((outcome.prompts.len(), outcome.removals.len()), (0, 0));
+    assert_eq!(outcome.prompt_codes, [Code::Unreachable]);
+    assert!(outcome.removal_codes.contains(&Code::Forgotten), "{:?}", outcome.removal_codes);
+    // Nor does a colleague who was told everything make up for it.
+    one.people.push(person("ann@books.example"));
+    let outcome = world.decide(IN_WINDOW, &[one], told());
+    assert_eq!((outcome.removals.len(), outcome.removal_codes), (0, vec![Code::Forgotten]));
+    assert!(!outcome.prompts.is_empty(), "the colleague is told");
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) async fn read(
     let id = layout
         .iter()
         .zip(&binary)
-        .find(|((column, _), _)| *column == Column::ConnectionId)
+        .find(|((column, _), _)| *column == Column::TenantId)
         .map(|((_, name), binary)| id(name, *binary));
     let mut rows = Rows::open(feed).await?;
     for sql in query::statements(&asked.query, &fields, asked.selection, id.as_deref()) {

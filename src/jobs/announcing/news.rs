@@ -14,6 +14,7 @@ use crate::store::announcements::{Shown, Word};
 pub fn state(shown: &Shown, is_exempt: bool) -> Option<State> {
     match (shown.presence, shown.readiness) {
         (Presence::RowBad, _) => None,
+        (Presence::Removed, _) => Some(State::Removed),
         (Presence::Gone, _) | (_, Readiness::Unaffected) => Some(State::Withdrawn),
         (Presence::Present, Readiness::Ready) => Some(State::Ready),
         (Presence::Present, Readiness::Awaiting | Readiness::Unknown) => {

@@ -126,7 +126,7 @@ impl Import<'_> {
                 false => Some(self.store.edition(self.campaign.deadline, self.now).await?),
             },
         };
-        let mut writer = self.store.outcome_writer().await?;
+        let mut writer = self.store.outcome_writer(self.now).await?;
         for line in batch {
             summary.read += 1;
             let fault = match line.content {

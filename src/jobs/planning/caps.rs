@@ -5,10 +5,11 @@ use std::io;
 
 use uuid::Uuid;
 
-use crate::domain::budget::{Budget, PromptBudget, Used};
+use crate::domain::budget::{Budget, PromptBudget};
 use crate::domain::decide::CORRECTION;
 use crate::domain::decide::{Action, HeldBack};
 use crate::domain::grant::ConnectionKey;
+use crate::domain::ramp;
 use crate::domain::reason::{Code, Reason};
 use crate::domain::scopes::ScopeSet;
 use crate::jobs::scan::Error;
@@ -74,15 +75,17 @@ impl Planning<'_> {
         rank << 120 | u128::from(!signalled) << 119 | u128::from(unused) << 55 | name >> 73
     }
 
-    pub(super) fn cap_removals(
+    pub(super) async fn cap_removals(
         &self,
         removals: Sorter,
         held: &mut Sorter,
         buffer: &mut Vec<u8>,
         plan: &mut Plan,
-    ) -> io::Result<()> {
+    ) -> Result<(), Error> {
         let Some(policy) = self.rules.removal else { return Ok(()) };
-        let mut budget = Budget::of_removals(policy, self.present, Used::default());
+        let usage = self.store.removal_usage(self.today()).await?;
+        let ramp = ramp::step(policy, &usage.days, self.rules.now);
+        let mut budget = Budget::of_removals(policy, self.present, (0, usage.today), &ramp);
         let mut sorted = removals.finish()?;
         let mut record = Vec::new();
         while sorted.next(&mut record)?.is_some() {

@@ -92,7 +92,7 @@ impl Planning<'_> {
         self.watcher.done();
         let Candidates { lines, removals, mut held, mut buffer } = candidates;
         self.cap_prompts(lines, &mut held, &mut buffer, &mut planned.work).await?;
-        self.cap_removals(removals, &mut held, &mut buffer, &mut planned.plan)?;
+        self.cap_removals(removals, &mut held, &mut buffer, &mut planned.plan).await?;
         list_held_back(held, &mut planned.plan)?;
         Ok(planned)
     }
@@ -123,7 +123,8 @@ impl Planning<'_> {
             if !self.rules.exemptions.is_empty() {
                 let parties = responsible(&connections);
                 let is_exempt = |connection: &&Connection| {
-                    connection.standing.readiness == Readiness::Awaiting
+                    connection.presence.counts()
+                        && connection.standing.readiness == Readiness::Awaiting
                         && self.rules.exemptions.of(connection, &parties).is_some()
                 };
                 planned.exempt += connections.iter().filter(is_exempt).count() as u64;
@@ -202,13 +203,7 @@ impl Planning<'_> {
         };
         let record = Removal {
             connection: candidate.connection.0,
-            entry: RemovalEntry {
-                connection_id: candidate.connection.to_string(),
-                tenant_id: connection.facts.tenant.to_string(),
-                grant: connection.facts.grant.to_string(),
-                not_before: rfc3339(candidate.not_before),
-                reason: candidate.reason.clone(),
-            },
+            entry: removal_entry(candidate, connection),
         };
         encode(&record, &mut candidates.buffer)?;
         // Least used first; never used, as far as is known, before all others.
@@ -216,6 +211,18 @@ impl Planning<'_> {
             candidate.last_used_at.map_or(0, |at| at.timestamp_micros().max(0).unsigned_abs() + 1);
         let key = u128::from(used) << 64 | candidate.connection.0.as_u128() >> 64;
         candidates.removals.push(key, &candidates.buffer)
+    }
+}
+
+/// A removal as every plan document names it.
+#[must_use]
+pub fn removal_entry(candidate: &Candidate, connection: &Connection) -> RemovalEntry {
+    RemovalEntry {
+        connection_id: candidate.connection.to_string(),
+        tenant_id: connection.facts.tenant.to_string(),
+        grant: connection.facts.grant.to_string(),
+        not_before: rfc3339(candidate.not_before),
+        reason: candidate.reason.clone(),
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::delivery::render::{RenderError, Renderer};
 use crate::domain::campaign::{Campaign, Channel};
 use crate::domain::composing::About;
-use crate::domain::connection::{Connection, Presence};
+use crate::domain::connection::Connection;
 use crate::domain::decide::{CORRECTION, Rules};
 use crate::domain::digest::Digest;
 use crate::domain::grant::GrantId;
@@ -87,7 +87,7 @@ impl<'a> Composer<'a> {
         let settled = self.store.settled_scopes(&ids, &sets).await?;
         let mut grants: HashMap<GrantId, Vec<Connection>> = HashMap::new();
         for connection in self.store.connections_of_grants(&ids, &sets).await? {
-            if connection.presence != Presence::Gone {
+            if connection.is_listed() {
                 grants.entry(connection.facts.grant).or_default().push(connection);
             }
         }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::connection::take_apart;
 use crate::domain::grant::ConnectionKey;
 use crate::domain::ids::TenantId;
+use crate::domain::pseudonym::Forgotten;
 use crate::domain::row::Warnings;
 use crate::domain::scopes::ScopeSet;
 use crate::inventory::{self, BadReason, BadRow, FingerprintKey, RawRow, Reader, ScopeMemo, parse};
@@ -108,6 +109,8 @@ pub(super) struct Gather<'a> {
     pub salt: u64,
     /// Bad rows of the last complete scan.
     pub known_bad: HashSet<u64>,
+    /// Of whom nothing is kept, whatever the host still lists.
+    pub forgotten: &'a Forgotten,
     pub watcher: &'a dyn Watcher,
     pub cancel: &'a CancellationToken,
 }
@@ -167,7 +170,8 @@ impl Gather<'_> {
             Ok((row, warnings)) => {
                 gathered.warnings.add(warnings);
                 gathered.drafts += 1;
-                let (key, facts, person) = take_apart(row);
+                let (key, facts, mut person) = take_apart(row);
+                self.forgotten.erase(&mut person);
                 let draft = Draft::new(Print::new(hash, warnings), raw.place(), facts, person);
                 write(&draft, packed)?;
                 let claim = Claim::of(&draft.facts);

@@ -71,6 +71,9 @@ pub struct Scan<'a> {
     pub rules: &'a inventory::Rules,
     pub required: ScopeSet,
     pub app_flow: Flow,
+    /// Xero's own list is to be had, and tells whether a removed connection has come back.
+    /// Without it, what a row shows that is newer than the removal does.
+    pub has_list: bool,
     pub limits: GuardLimits,
     pub now: DateTime<Utc>,
     pub run_id: Uuid,
@@ -102,6 +105,13 @@ impl Summary {
     }
 }
 
+/// What was so when the scan began to read, and has to be so still when it writes.
+struct Since {
+    last: Option<LastScan>,
+    /// How many people were erased.
+    forgotten: usize,
+}
+
 impl Scan<'_> {
     /// Scans. What was read is in force afterwards, unless the guard stopped it.
     ///
@@ -117,6 +127,7 @@ impl Scan<'_> {
         let known = Known::new(known);
         let nothing_known = known.is_empty() && last.is_none();
 
+        let forgotten = self.store.forgotten(self.keys.pseudonym).await?;
         let mut sightings = Sorter::default();
         let mut memo = ScopeMemo::default();
         let gather = Gather {
@@ -124,6 +135,7 @@ impl Scan<'_> {
             key: FingerprintKey(self.keys.fingerprint),
             salt: self.salt(),
             known_bad: self.store.known_bad_rows().await?.into_iter().collect(),
+            forgotten: &forgotten,
             watcher: self.watcher,
             cancel: self.cancel,
         };
@@ -142,7 +154,8 @@ impl Scan<'_> {
         if last.as_ref().is_some_and(|last| last.required_scopes != judged_by) {
             self.judge_all(&mut events).await?;
         }
-        self.put_in_force(last, nothing_known, judged_by, gathered, sets, events).await
+        let since = Since { last, forgotten: forgotten.count() };
+        self.put_in_force(since, nothing_known, judged_by, gathered, sets, events).await
     }
 
     fn salt(&self) -> u64 {
@@ -198,13 +211,14 @@ impl Scan<'_> {
 
     async fn put_in_force(
         &self,
-        last: Option<LastScan>,
+        since: Since,
         nothing_known: bool,
         judged_by: String,
         mut gathered: Gathered,
         sets: ScopeSets,
         events: Sorter,
     ) -> Result<Summary, Error> {
+        let Since { last, forgotten } = since;
         let scan_before = last.as_ref().map(|last| last.scan_id);
         // Waits for as long as another scan of this database takes.
         let mut writer = tokio::select! {
@@ -214,6 +228,11 @@ impl Scan<'_> {
                 self.store, scan_before, sets.clone(), self.now, self.run_id,
             ) => writer?,
         };
+        // What was read may name somebody who was erased since.
+        if writer.count_forgotten().await? != forgotten {
+            writer.abandon().await?;
+            return Err(store::Error::Overtaken.into());
+        }
         if nothing_known {
             writer.expect_first(gathered.drafts).await?;
         }
@@ -280,6 +299,7 @@ impl Scan<'_> {
             known: &gathered.known,
             required: self.required,
             app_flow: self.app_flow,
+            has_list: self.has_list,
             now: self.now,
             watcher: self.watcher,
             cancel: self.cancel,

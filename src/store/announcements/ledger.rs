@@ -6,8 +6,10 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind};
 use crate::domain::grant::ConnectionKey;
-use crate::store::bulk::Kind;
+use crate::store::audit::append;
+use crate::store::bulk;
 use crate::store::dialect::{Dialect, time_text};
 use crate::store::{Error, Store, with_db, with_tx};
 
@@ -106,11 +108,11 @@ impl Store {
              SELECT n.id, n.webhook, n.connection, n.what, n.body, 'queued', $2, 0, 0, $2 \
              FROM {} WHERE true ON CONFLICT (announcement_id) DO NOTHING",
             Dialect::of(self).records(&[
-                ("id", Kind::Uuid),
-                ("webhook", Kind::Text),
-                ("connection", Kind::Uuid),
-                ("what", Kind::Text),
-                ("body", Kind::Text),
+                ("id", bulk::Kind::Uuid),
+                ("webhook", bulk::Kind::Text),
+                ("connection", bulk::Kind::Uuid),
+                ("what", bulk::Kind::Text),
+                ("body", bulk::Kind::Text),
             ])
         );
         let records = json(&records);
@@ -209,22 +211,25 @@ impl Store {
             "UPDATE announcements SET state = n.state, outcome = n.outcome, due_at = n.due, \
                 sent_at = n.sent, attempts = announcements.attempts - n.back, lease_until = NULL \
              FROM {} WHERE announcements.announcement_id = n.id AND announcements.fence = n.fence \
-                AND announcements.state = 'leased'",
+                AND announcements.state = 'leased' \
+             RETURNING announcement_id, webhook, connection_key, what, announcements.state AS state",
             Dialect::of(self).records(&[
-                ("id", Kind::Uuid),
-                ("fence", Kind::Int),
-                ("state", Kind::Text),
-                ("outcome", Kind::Text),
-                ("due", Kind::Time),
-                ("sent", Kind::Time),
-                ("back", Kind::Int),
+                ("id", bulk::Kind::Uuid),
+                ("fence", bulk::Kind::Int),
+                ("state", bulk::Kind::Text),
+                ("outcome", bulk::Kind::Text),
+                ("due", bulk::Kind::Time),
+                ("sent", bulk::Kind::Time),
+                ("back", bulk::Kind::Int),
             ])
         );
         let records = json(&records);
         let mut tx = self.begin().await?;
-        with_tx!(&mut tx, db => {
-            sqlx::query(AssertSqlSafe(sql)).bind(records).execute(db).await.map(|_| ())
+        let ended: Vec<Recorded> = with_tx!(&mut tx, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(records).fetch_all(db).await
         })?;
+        let acts: Vec<Act> = ended.iter().filter_map(|one| one.act(now)).collect();
+        append(&mut tx, &acts).await?;
         tx.commit().await
     }
 
@@ -236,6 +241,29 @@ impl Store {
         const SQL: &str = "SELECT webhook, count(*) FROM announcements \
             WHERE state IN ('queued', 'leased') GROUP BY webhook ORDER BY webhook";
         Ok(with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?)
+    }
+}
+
+/// One that was just changed.
+#[derive(sqlx::FromRow)]
+struct Recorded {
+    announcement_id: Uuid,
+    webhook: String,
+    connection_key: Uuid,
+    what: String,
+    state: String,
+}
+
+impl Recorded {
+    fn act(&self, now: DateTime<Utc>) -> Option<Act> {
+        let kind = match self.state.as_str() {
+            "sent" => Kind::Announced,
+            "refused" => Kind::AnnouncementRefused,
+            _ => return None,
+        };
+        let act = Act::new(kind, now).about(self.connection_key);
+        let act = act.with("webhook", self.webhook.as_str()).with("what", self.what.as_str());
+        Some(act.with("announcement", self.announcement_id.to_string()))
     }
 }
 

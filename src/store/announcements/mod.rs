@@ -92,7 +92,7 @@ impl Store {
     ) -> Result<Vec<Shown>, Error> {
         const SQL: &str = "SELECT connection_key, presence, readiness, manual FROM connections \
             WHERE connection_key > $1 AND presence <> 'row_bad' \
-                AND ($2 OR presence = 'gone' OR manual OR readiness IN ('ready', 'unaffected')) \
+                AND ($2 OR presence IN ('gone', 'removed') OR manual OR readiness IN ('ready', 'unaffected')) \
                 AND EXISTS (SELECT 1 FROM prompt_connections s \
                     JOIN prompts p ON p.prompt_id = s.prompt_id \
                     WHERE s.connection_key = connections.connection_key \

@@ -8,15 +8,18 @@ use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind};
 use crate::domain::grant::ConnectionKey;
 use crate::domain::rate::{Allowed, Rate};
 use crate::domain::told::PromptState;
-use crate::store::bulk::{Amount, Cell, Kind, Statement, Target, fill};
+use crate::store::audit::append;
+use crate::store::bulk::{self, Amount, Cell, Statement, Target, fill};
 use crate::store::dialect::{Dialect, Ids, time_text};
 use crate::store::rates::allow;
 use crate::store::{Error, Store, Tx, with_tx};
 
 use super::lease::pause;
+use super::record::{RECORDED, Recorded};
 
 /// What may be made up for after a moment in which no message was ready.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
@@ -50,6 +53,8 @@ pub struct Ended {
     pub prompt: Uuid,
     pub fence: i64,
     pub state: PromptState,
+    /// It was handed over, or tried to be.
+    pub attempted: bool,
     /// What the other side said.
     pub outcome: Option<String>,
     /// The other side's name for the message.
@@ -82,11 +87,11 @@ struct EndRecord<'a> {
 const SHOWN: Target = Target {
     table: "prompt_connections",
     columns: &[
-        ("prompt_id", Kind::Uuid),
-        ("connection_key", Kind::Uuid),
-        ("required", Kind::Text),
-        ("connected_at", Kind::Time),
-        ("removal_from", Kind::Time),
+        ("prompt_id", bulk::Kind::Uuid),
+        ("connection_key", bulk::Kind::Uuid),
+        ("required", bulk::Kind::Text),
+        ("connected_at", bulk::Kind::Time),
+        ("removal_from", bulk::Kind::Time),
     ],
     key: None,
     keep: &[],
@@ -110,7 +115,7 @@ impl Store {
         allowance: Option<(&str, TimeDelta)>,
     ) -> Result<Advanced, Error> {
         let mut tx = self.begin().await?;
-        self.end(&mut tx, ended, now).await?;
+        let mut acts = self.end(&mut tx, ended, now).await?;
         let paused = if starting.is_empty() { None } else { pause(&mut tx).await? };
         let starting = if paused.is_some() { &[] } else { starting };
         let (count, wait_until) = match allowance {
@@ -123,16 +128,28 @@ impl Store {
             _ => (starting.len(), None),
         };
         let starting = &starting[..count];
-        let started = self.start(&mut tx, starting, owner, now, lease_until).await?;
+        let heads = self.start(&mut tx, starting, owner, now, lease_until).await?;
+        let started: HashSet<Uuid> = heads.iter().map(|head| head.prompt_id).collect();
+        acts.extend(heads.iter().filter_map(|head| {
+            let start = starting.iter().find(|start| start.prompt == head.prompt_id)?;
+            Some(start.act(head, now))
+        }));
+        append(&mut tx, &acts).await?;
         tx.commit().await?;
         let lost =
             starting.iter().map(|start| start.prompt).filter(|id| !started.contains(id)).collect();
         Ok(Advanced { started, lost, wait_until, paused })
     }
 
-    async fn end(&self, tx: &mut Tx, ended: &[Ended], now: DateTime<Utc>) -> Result<(), Error> {
+    /// Gives what is to be recorded of it.
+    async fn end(
+        &self,
+        tx: &mut Tx,
+        ended: &[Ended],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Act>, Error> {
         if ended.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let records: Vec<EndRecord<'_>> = ended.iter().map(|ended| ended.record(now)).collect();
         // A definite answer that comes after the lease ran out still settles it: nobody else
@@ -142,22 +159,27 @@ impl Store {
                 due_at = n.due, sent_at = n.sent, lease_until = NULL, \
                 day = CASE WHEN n.state = 'queued' THEN NULL ELSE day END \
              FROM {} WHERE prompts.prompt_id = n.id AND prompts.fence = n.fence \
-                AND prompts.state IN ('leased', 'sending', 'unknown')",
+                AND prompts.state IN ('leased', 'sending', 'unknown') \
+             RETURNING {RECORDED}",
             Dialect::of(self).records(&[
-                ("id", Kind::Uuid),
-                ("fence", Kind::Int),
-                ("state", Kind::Text),
-                ("outcome", Kind::Text),
-                ("reference", Kind::Text),
-                ("due", Kind::Time),
-                ("sent", Kind::Time),
+                ("id", bulk::Kind::Uuid),
+                ("fence", bulk::Kind::Int),
+                ("state", bulk::Kind::Text),
+                ("outcome", bulk::Kind::Text),
+                ("reference", bulk::Kind::Text),
+                ("due", bulk::Kind::Time),
+                ("sent", bulk::Kind::Time),
             ])
         );
         let records = json(&records);
-        with_tx!(tx, db => {
-            sqlx::query(AssertSqlSafe(sql)).bind(records).execute(db).await.map(|_| ())
+        let heads: Vec<Recorded> = with_tx!(tx, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(records).fetch_all(db).await
         })?;
-        Ok(())
+        let act = |head: &Recorded| {
+            let ended = ended.iter().find(|ended| ended.prompt == head.prompt_id)?;
+            Some(head.act(ended.kind()?, now))
+        };
+        Ok(heads.iter().filter_map(act).collect())
     }
 
     async fn start(
@@ -167,9 +189,9 @@ impl Store {
         owner: Uuid,
         now: DateTime<Utc>,
         lease_until: DateTime<Utc>,
-    ) -> Result<HashSet<Uuid>, Error> {
+    ) -> Result<Vec<Recorded>, Error> {
         if starting.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(Vec::new());
         }
         let records: Vec<StartRecord<'_>> = starting.iter().map(Start::record).collect();
         let sql = format!(
@@ -180,19 +202,19 @@ impl Store {
              FROM {} WHERE prompts.prompt_id = n.id AND prompts.fence = n.fence \
                 AND prompts.state = 'leased' AND prompts.lease_owner = $2 \
                 AND prompts.lease_until > $3 \
-             RETURNING prompts.prompt_id",
+             RETURNING {RECORDED}",
             Dialect::of(self).records(&[
-                ("id", Kind::Uuid),
-                ("fence", Kind::Int),
-                ("notice", Kind::Bool),
-                ("digest", Kind::Text),
-                ("message", Kind::Text),
-                ("template", Kind::Text),
+                ("id", bulk::Kind::Uuid),
+                ("fence", bulk::Kind::Int),
+                ("notice", bulk::Kind::Bool),
+                ("digest", bulk::Kind::Text),
+                ("message", bulk::Kind::Text),
+                ("template", bulk::Kind::Text),
             ])
         );
         let records = json(&records);
-        let started: Vec<Uuid> = with_tx!(&mut *tx, db => {
-            sqlx::query_scalar(AssertSqlSafe(sql))
+        let heads: Vec<Recorded> = with_tx!(&mut *tx, db => {
+            sqlx::query_as(AssertSqlSafe(sql))
                 .bind(records)
                 .bind(owner)
                 .bind(now)
@@ -200,7 +222,7 @@ impl Store {
                 .fetch_all(db)
                 .await
         })?;
-        let started: HashSet<Uuid> = started.into_iter().collect();
+        let started: HashSet<Uuid> = heads.iter().map(|head| head.prompt_id).collect();
         let dialect = Dialect::of(self);
         let ids = Ids(started.iter().copied().collect());
         let before = "DELETE FROM prompt_connections WHERE prompt_id {ids}";
@@ -214,7 +236,7 @@ impl Store {
         for statement in statements {
             statement.run(tx).await?;
         }
-        Ok(started)
+        Ok(heads)
     }
 }
 
@@ -232,6 +254,12 @@ pub struct Advanced {
 }
 
 impl Start {
+    fn act(&self, head: &Recorded, now: DateTime<Utc>) -> Act {
+        head.act(Kind::PromptSending, now)
+            .with("message_sha256", self.message_sha256.as_str())
+            .with("connections", self.shown.len())
+    }
+
     fn record(&self) -> StartRecord<'_> {
         StartRecord {
             id: self.prompt,
@@ -257,6 +285,17 @@ impl Shown {
 }
 
 impl Ended {
+    /// What it is in the record; nothing for what was only given back.
+    fn kind(&self) -> Option<Kind> {
+        match self.state {
+            PromptState::Sent => Some(Kind::PromptSent),
+            PromptState::Refused => Some(Kind::PromptRefused),
+            PromptState::Unknown => Some(Kind::PromptUnknown),
+            PromptState::Queued if self.attempted => Some(Kind::PromptPutOff),
+            PromptState::Queued | PromptState::Leased | PromptState::Sending => None,
+        }
+    }
+
     fn record(&self, now: DateTime<Utc>) -> EndRecord<'_> {
         EndRecord {
             id: self.prompt,

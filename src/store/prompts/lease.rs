@@ -12,8 +12,9 @@ use crate::domain::reason::Reason;
 use crate::domain::told::PromptState;
 use crate::store::bulk::{Amount, Cell, Kind, Target, fill};
 use crate::store::dialect::{Dialect, Ids, Words, with_ids, with_words};
+use crate::store::erasing::Aliases;
 use crate::store::home::count_effects;
-use crate::store::{Error, Store, Tx, with_tx};
+use crate::store::{Error, Store, Tx, forgotten, with_tx};
 
 use super::{day_text, used_today};
 
@@ -137,6 +138,7 @@ impl Store {
             tx.rollback().await?;
             return Ok(leasing);
         }
+        let wanted = without_forgotten(&mut tx, wanted).await?;
         let mut today = used_today(&mut tx, lease.day).await?;
         let rows = self.rows(&mut tx, &wanted).await?;
         let day = day_text(lease.day);
@@ -215,14 +217,24 @@ impl Store {
              FROM prompts WHERE recipient {words}",
         );
         let recipients = wanted.iter().map(|wanted| wanted.recipient.clone()).collect();
-        Ok(with_tx!(tx, db => {
-            sqlx::query_as(AssertSqlSafe(sql)).bind(Words(recipients)).fetch_all(db).await
-        })?)
+        let aliases = Aliases::within(tx, &recipients).await?;
+        let names = Words(aliases.with(recipients));
+        let mut rows: Vec<Row> = with_tx!(tx, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(names).fetch_all(db).await
+        })?;
+        rows.iter_mut().for_each(|row| aliases.resolve(&mut row.recipient));
+        Ok(rows)
     }
 }
 
+/// Whoever was erased since the plan was made is left out: a row would bring the address back.
+async fn without_forgotten(tx: &mut Tx, wanted: Vec<Wanted>) -> Result<Vec<Wanted>, Error> {
+    let forgotten = forgotten::within(tx).await?;
+    Ok(wanted.into_iter().filter(|wanted| !forgotten.has(&wanted.recipient)).collect())
+}
+
 /// Lets one worker lease at a time. On SQLite the write transaction itself does that.
-async fn lock(tx: &mut Tx) -> Result<(), Error> {
+pub(in crate::store) async fn lock(tx: &mut Tx) -> Result<(), Error> {
     /// Any number, as long as it is nobody else's in this database.
     const LEASING: i64 = 0x5845_524f_4c45_4153;
     match tx {
@@ -238,7 +250,7 @@ async fn lock(tx: &mut Tx) -> Result<(), Error> {
 }
 
 /// The reason of the pause in force.
-pub(super) async fn pause(tx: &mut Tx) -> Result<Option<String>, Error> {
+pub(in crate::store) async fn pause(tx: &mut Tx) -> Result<Option<String>, Error> {
     const SQL: &str =
         "SELECT reason FROM pauses WHERE resumed_at IS NULL ORDER BY paused_at LIMIT 1";
     Ok(with_tx!(tx, db => sqlx::query_scalar(SQL).fetch_optional(db).await)?)

@@ -5,7 +5,9 @@
 
 mod advance;
 mod lease;
+mod record;
 mod story;
+mod sweep;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,7 +21,10 @@ use super::{Error, Store, Tx, with_db, with_tx};
 
 pub use advance::{Advanced, Ended, Shown, Start};
 pub use lease::{Lease, Leased, Leasing, Wanted};
+pub(super) use lease::{lock as leasing_lock, pause as pause_within};
 pub use story::PromptStory;
+
+pub(super) use record::{RECORDED, Recorded};
 
 /// What counts against the caps on one of the campaign's days.
 #[derive(Clone, Debug, Default)]
@@ -83,34 +88,6 @@ impl Store {
             today: counts(today),
             days_before: before.into_iter().map(|(stage, count)| (stage, days(count))).collect(),
         })
-    }
-
-    /// Settles what workers left behind that are gone: messages that were being handed over
-    /// may have arrived, and are never tried again; a webhook may be told again, with the
-    /// same id and body. Gives the number of those whose outcome is now unknown.
-    ///
-    /// # Errors
-    /// The database cannot be used.
-    pub async fn sweep_prompts(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        const UNKNOWN: &str = "UPDATE prompts SET state = 'unknown', \
-                outcome = 'the worker was gone before the answer came' \
-             WHERE state = 'sending' AND lease_until <= $1 AND channel NOT LIKE 'webhook:%'";
-        const AGAIN: &str = "UPDATE prompts SET state = 'queued', day = NULL, due_at = $1, \
-                outcome = 'the worker was gone before the answer came' \
-             WHERE (state = 'leased' OR (state = 'sending' AND channel LIKE 'webhook:%')) \
-                AND lease_until <= $1";
-        let mut tx = self.begin().await?;
-        let mut unknown = 0;
-        for sql in [UNKNOWN, AGAIN] {
-            let changed = with_tx!(&mut tx, db => {
-                sqlx::query(sql).bind(now).execute(db).await.map(|done| done.rows_affected())
-            })?;
-            if sql == UNKNOWN {
-                unknown = changed;
-            }
-        }
-        tx.commit().await?;
-        Ok(unknown)
     }
 
     /// A worker is still alive that has these prompts in its hands.

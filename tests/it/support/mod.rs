@@ -14,6 +14,7 @@ pub mod pg;
 mod pg_roles;
 pub mod place;
 pub mod prompts;
+pub mod removing;
 pub mod said;
 pub mod schema;
 pub mod sending;

@@ -67,6 +67,7 @@ pub fn full() -> Connection {
     let person = |email: &str, fingerprint| Responsible {
         fingerprint,
         person: Person {
+            forgotten: None,
             email: Some(email.parse().unwrap()),
             name: Some("Siobhán 🦆 O’Brien\t\"x\", 'y' \\ {z}".to_owned()),
             locale: Some("en-NZ".to_owned()),

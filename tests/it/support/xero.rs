@@ -75,7 +75,12 @@ struct Served {
     in_flight: AtomicUsize,
     most: AtomicUsize,
     gate: Mutex<Option<Arc<Barrier>>>,
+    witness: Mutex<Option<Witness>>,
 }
+
+/// Sees each call come before it is carried out (`true`), and again when it was. What it gives
+/// is done in place of the call, or of its answer.
+type Witness = Arc<dyn Fn(&Request, bool) -> Option<Reaction> + Send + Sync>;
 
 impl XeroServer {
     pub fn start(model: Xero, clock: Arc<dyn Clock>) -> Self {
@@ -97,6 +102,7 @@ impl XeroServer {
             in_flight: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             gate: Mutex::new(None),
+            witness: Mutex::new(None),
         });
         let shared = Arc::clone(&served);
         let standin = Standin::start(move |stream, _| serve(stream, Arc::clone(&shared)));
@@ -122,6 +128,17 @@ impl XeroServer {
     /// Never.
     pub fn answer_lists_together(&self, count: usize) {
         *self.served.gate.lock().expect("a gate") = Some(Arc::new(Barrier::new(count)));
+    }
+
+    /// From now on somebody looks on.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn watch(
+        &self,
+        witness: impl Fn(&Request, bool) -> Option<Reaction> + Send + Sync + 'static,
+    ) {
+        *self.served.witness.lock().expect("a witness") = Some(Arc::new(witness));
     }
 
     /// The most calls that were waiting for an answer at a time.
@@ -159,6 +176,11 @@ impl Served {
         if let Some(gate) = gate.filter(|_| request.path == "/connections") {
             gate.wait().await;
         }
+        let witness = self.witness.lock().expect("a witness").clone();
+        let sees = |comes| witness.as_ref().and_then(|witness| witness(request, comes));
+        if let Some(instead) = sees(true) {
+            return instead;
+        }
         let now = self.clock.now();
         let reaction = self.model.lock().expect("a model").react(now, request);
         if let Reaction::Late(span, response) = reaction {
@@ -166,7 +188,7 @@ impl Served {
             let _ = tokio::time::timeout(span, hang()).await;
             return Reaction::Answer(response);
         }
-        reaction
+        sees(false).unwrap_or(reaction)
     }
 }
 
