@@ -13,7 +13,7 @@
 //! |---|---|
 //! | the door | `main`: a command line in, an exit code out |
 //! | commands | [`cli`]: one file per command: parse, call, print |
-//! | work | [`jobs`]: one run from end to end; the only room that knows all others |
+//! | work | [`jobs`]: one run from end to end; the only room that knows all others. [`simulation`]: the same in a made-up world |
 //! | the world | [`inventory`], the stored connections, wherever a company keeps them; [`store`], our own state on SQLite or PostgreSQL; [`xero`], HTTP to Xero; [`delivery`], messages out; [`report`], results as documents and for people; [`config`], jobs.toml |
 //! | the rules | [`domain`]: scopes, grants, classes, the campaign, decisions. Pure |
 //! | beside them | [`clock`], [`schedule`], [`telemetry`], [`web`] |
@@ -47,7 +47,8 @@
 //!    facts as they are then ([`domain::composing`]), and hands it over ([`delivery`]): one half
 //!    fills the outbox, the other empties it. Nothing goes before it is written down as
 //!    `sending`. Removing is not built yet.
-//! 6. [`report::plan`] is the result, [`report::progress`] the counts.
+//! 6. [`report::plan`] is the result, [`report::progress`] the counts; [`jobs::counting`] writes the
+//!    day's numbers down, and says from them where the campaign will end.
 //!
 //! Whatever may be long goes through [`jobs::sorter`] or temporary files, so that memory does
 //! not grow with the number of connections.
@@ -76,8 +77,15 @@
 //! | what was done and decided, by whom, and is that whole? | [`domain::audit`], [`store::audit`], and `docs/audit.md` |
 //! | how is a person erased? | [`store::forgotten`], [`domain::pseudonym`]; by age: [`store::purging`] |
 //! | when is a webhook left alone? | [`domain::endpoint`], and `jobs::aside` |
+//! | where will it end, and how sure is that? | [`domain::forecast`], and `docs/forecast.md` |
+//! | what is counted each day, and from what? | [`domain::daily`], [`store::daily`], [`jobs::counting`] |
+//! | what does the report say, and how is it drawn? | [`jobs::reporting`], [`report::document`], [`report::chart`], and `docs/report.md` |
+//! | who is passed over so that a stage's effect is measured? | [`domain::hold_back`] |
 //! | what do the tables hold? | `migrations/`, and `docs/database.md` |
 //! | did this message go out? | [`delivery::outcome`], `docs/email.md`, `docs/webhooks.md` |
+//! | what does this answer of Xero's mean? | [`xero::answer`], [`xero::error`], and `docs/xero.md` |
+//! | how often is Xero called? | [`xero::limits`], [`jobs::calling`] |
+//! | what does Xero do, as far as is known? | [`simulation::xero`], and `docs/xero.md` |
 //! | what does this exit code mean? | [`jobs::exit`], [`jobs::Failure`] |
 
 pub mod cli;

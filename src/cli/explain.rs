@@ -19,6 +19,7 @@ use crate::domain::scopes::{Scope, ScopeSet};
 use crate::jobs::bearings::Bearings;
 use crate::jobs::exit::Exit;
 use crate::report::pseudonym::Naming;
+use crate::store::lists::Known;
 use crate::store::settings::Keys;
 use crate::store::signals::Signal;
 use crate::store::{ScopeSets, Store};
@@ -64,6 +65,8 @@ struct Explained {
     missing: Vec<&'static str>,
     held: Vec<&'static str>,
     evidence: Vec<Read>,
+    /// In Xero's own list.
+    xero: Option<InXero>,
     people: Vec<String>,
     /// The last time that Xero was seen to refuse a call of this grant for want of a scope.
     signal: Option<Signal>,
@@ -79,6 +82,27 @@ struct Read {
     source: &'static str,
     at: Option<DateTime<Utc>>,
     scopes: Vec<&'static str>,
+}
+
+/// What Xero's own list says of it.
+#[derive(Serialize)]
+struct InXero {
+    connection_id: String,
+    created_at: Option<DateTime<Utc>>,
+    updated_at: Option<DateTime<Utc>>,
+    /// Since when good lists lack it.
+    missing_since: Option<DateTime<Utc>>,
+}
+
+impl InXero {
+    fn of(known: &Known) -> Self {
+        Self {
+            connection_id: known.at_xero.id.to_string(),
+            created_at: known.at_xero.created_at,
+            updated_at: known.at_xero.updated_at,
+            missing_since: known.missing_since,
+        }
+    }
 }
 
 /// Connections by whatever somebody has at hand.
@@ -170,6 +194,12 @@ async fn explain(
             Happened::change(change.changed_at, &change.what, change.before, change.after);
         changes.entry(change.connection_key).or_default().push(happened);
     }
+    for aftermath in store.aftermaths(&keys).await? {
+        let events = aftermath.events().into_iter();
+        let happened = events.map(|(what, at)| Happened::change(at, what, None, None));
+        changes.entry(aftermath.connection_key).or_default().extend(happened);
+    }
+    let known = store.known_of(&keys).await?;
     for story in store.prompt_stories(&keys).await? {
         changes.entry(story.connection_key).or_default().extend(Happened::of(&story, naming));
     }
@@ -231,6 +261,7 @@ async fn explain(
                     scopes: names(reading.scopes),
                 })
                 .collect(),
+            xero: known.get(&connection.key).map(InXero::of),
             people: parties.iter().map(|party| naming.name(&party.recipient.key())).collect(),
             signal: signals.get(&grant).cloned(),
             checklist: lists.remove(&connection.key),
@@ -292,6 +323,13 @@ fn text(one: &Explained, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
             when(read.at, zone),
             joined(&read.scopes)
         )?;
+    }
+    if let Some(xero) = &one.xero {
+        let stands = match xero.missing_since {
+            Some(since) => format!("missing from its list since {}", when(Some(since), zone)),
+            None => format!("created {}", when(xero.created_at, zone)),
+        };
+        writeln!(out, "  at Xero         {}, {stands}", xero.connection_id)?;
     }
     if let Some(signal) = &one.signal {
         let lacked = if signal.needs.is_empty() { "a scope" } else { &signal.needs };

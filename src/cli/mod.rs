@@ -1,6 +1,8 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod aftermath;
+mod answering;
 mod approve;
 mod audit;
 mod check;
@@ -13,6 +15,7 @@ mod exempt;
 mod explain;
 mod forget;
 pub mod format;
+mod healthcheck;
 mod history;
 mod init;
 mod lines;
@@ -22,6 +25,8 @@ mod pause;
 mod plan;
 mod preview;
 mod purge;
+mod report;
+mod run;
 mod run_once;
 pub mod scopes;
 mod settle;
@@ -74,8 +79,14 @@ struct Arguments {
 enum Command {
     /// Run the jobs now, in the order of jobs.toml
     RunOnce(run_once::Arguments),
+    /// Stay up and run each job on its schedule
+    Run,
+    /// Ask the `worker run` of this machine whether it is alive
+    Healthcheck(healthcheck::Arguments),
     /// Where the campaign stands, by the last complete scan
     Status(status::Arguments),
+    /// The full progress report: where it stands, how it goes, and where it will end
+    Report(report::Arguments),
     /// Everything known and decided about a connection, and what comes next
     Explain(explain::Arguments),
     /// Who is due for which stage now, for hosts that send with their own means
@@ -160,7 +171,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let exit = runtime.block_on(async {
         let outcome = match arguments.command {
             Command::RunOnce(arguments) => run_once::run(&context, arguments).await,
+            Command::Run => run::run(&context).await,
+            Command::Healthcheck(arguments) => healthcheck::run(&context, arguments).await,
             Command::Status(arguments) => status::run(&context, arguments).await,
+            Command::Report(arguments) => report::run(&context, arguments).await,
             Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Due(arguments) => due::run(&context, arguments).await,
             Command::Preview(arguments) => preview::run(&context, arguments).await,

@@ -165,6 +165,7 @@ mod tests {
             channels: vec![Channel::Email],
             template: name.into(),
             is_final,
+            hold_back_percent: 0,
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Stage {
     pub template: String,
     /// The notice that a removal depends on.
     pub is_final: bool,
+    /// Share of the recipients who are passed over, so that the stage's effect can be measured.
+    pub hold_back_percent: u32,
 }
 
 /// A stage's day, counted in the campaign's zone from the deadline.
@@ -136,6 +138,9 @@ pub struct RemovalPolicy {
     pub min_returned_percent: f64,
     /// Of an approved plan: more that is not so any more stops all of it.
     pub max_drift_percent: f64,
+    /// Days after a removal on which its people are told: that it happened, once more, and for
+    /// the last time.
+    pub win_back_days: [u32; 3],
     pub covered: bool,
 }
 

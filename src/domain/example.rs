@@ -26,12 +26,14 @@ pub fn stage(name: &str, days_before: u32, channels: &[Channel], is_final: bool)
         channels: channels.to_vec(),
         template: name.into(),
         is_final,
+        hold_back_percent: 0,
     }
 }
 
 /// Removals from 30 days before the deadline on, after two stages and 21 days.
 pub fn removal() -> RemovalPolicy {
     RemovalPolicy {
+        win_back_days: [0, 7, 21],
         enabled: true,
         opens_days_before: Some(30),
         classes: vec![Class::BroadOnly],

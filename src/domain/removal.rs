@@ -155,6 +155,11 @@ pub struct PastRemoval {
     /// When a queued one may go; the end of the lease, while somebody has it.
     pub until: DateTime<Utc>,
     pub settled_at: Option<DateTime<Utc>>,
+    /// It was found that its person had consented before it, too late to be seen.
+    pub crossed_at: Option<DateTime<Utc>>,
+    /// Its tenant is connected again, whatever its scopes.
+    pub back_at: Option<DateTime<Utc>>,
+    /// A ready grant for its tenant is present again.
     pub returned_at: Option<DateTime<Utc>>,
 }
 
@@ -256,6 +261,8 @@ mod tests {
             state,
             until: at("2027-08-20T00:01:00Z"),
             settled_at: Some(at("2027-08-20T00:00:00Z")),
+            crossed_at: None,
+            back_at: None,
             returned_at: None,
         }
     }

@@ -22,6 +22,8 @@ pub struct Tally {
     pub removed: u64,
     /// Tenants that lost a connection so, and of which a ready grant was seen afterwards.
     pub returned: u64,
+    /// Of the removed ones, those that the host still lists; counted for the guard alone.
+    pub removed_listed: u64,
     /// Part of `connections`: those known from earlier whose row is bad now.
     pub row_bad: u64,
 }

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
 
-use super::{Error, Store, dialect, with_db};
+use super::{Error, Store, Tx, dialect, with_db, with_tx};
 
 /// The schema this worker works on: the number of the newest file in `migrations/`.
-pub const SCHEMA_VERSION: i64 = 8;
+pub const SCHEMA_VERSION: i64 = 9;
 
 /// How long a statement waits for another writer, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -209,8 +210,37 @@ impl Store {
         {
             return Err(Error::SchemaNewer { found, known: SCHEMA_VERSION });
         }
-        let migrator = dialect::migrator(self);
-        with_db!(self, db => migrator.run(db).await)?;
+        let mut migrator = dialect::migrator(self);
+        // Its own lock belongs to a session, which is nobody's behind a pool of transactions.
+        migrator.set_locking(false);
+        let mut tx = self.begin().await?;
+        lock_for_migration(&mut tx).await?;
+        with_tx!(&mut tx, db => migrator.run(db).await)?;
+        tx.commit().await?;
         Ok(before)
     }
+
+    /// The server's time; `None` where it is this machine's.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn server_time(&self) -> Result<Option<DateTime<Utc>>, Error> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(db) => {
+                Ok(Some(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(db).await?))
+            }
+        }
+    }
+}
+
+/// Lets one process migrate at a time, whatever its sessions. On SQLite the write transaction
+/// itself does that.
+async fn lock_for_migration(tx: &mut Tx) -> Result<(), Error> {
+    /// Any number, as long as it is nobody else's in this database.
+    const MIGRATING: i64 = 0x5845_524f_4d49_4752;
+    if let Tx::Postgres(tx) = tx {
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATING).execute(&mut **tx).await?;
+    }
+    Ok(())
 }

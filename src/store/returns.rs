@@ -25,6 +25,28 @@ pub struct Away {
     pub back_at: Option<DateTime<Utc>>,
 }
 
+/// What followed the removal of one connection, and when it was found.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Aftermath {
+    pub connection_key: Uuid,
+    pub crossed_at: Option<DateTime<Utc>>,
+    pub back_at: Option<DateTime<Utc>>,
+    pub returned_at: Option<DateTime<Utc>>,
+}
+
+impl Aftermath {
+    /// Each with its word.
+    #[must_use]
+    pub fn events(&self) -> Vec<(&'static str, DateTime<Utc>)> {
+        // Who returned is back, and need not be told twice.
+        let back = self.back_at.filter(|_| self.returned_at.is_none());
+        [("crossed", self.crossed_at), ("back_broad", back), ("returned", self.returned_at)]
+            .into_iter()
+            .filter_map(|(what, at)| Some((what, at?)))
+            .collect()
+    }
+}
+
 /// How many removals came to what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Funnel {
@@ -83,16 +105,20 @@ impl Store {
         Ok(rows.into_iter().map(AwayRow::into_away).collect())
     }
 
-    /// The same of these connections.
+    /// What followed the removals of these connections.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn away_of(&self, keys: &[ConnectionKey]) -> Result<Vec<Away>, Error> {
-        let sql = with_ids(self, &format!("{AWAY} AND r.connection_key {{ids}}"));
+    pub async fn aftermaths(&self, keys: &[ConnectionKey]) -> Result<Vec<Aftermath>, Error> {
+        let sql = with_ids(
+            self,
+            "SELECT connection_key, crossed_at, back_at, returned_at FROM removals \
+             WHERE connection_key {ids} AND state = 'removed'",
+        );
         let ids = Ids(keys.iter().map(|key| key.0).collect());
-        let rows: Vec<AwayRow> =
-            with_db!(self, db => sqlx::query_as(AssertSqlSafe(sql)).bind(ids).fetch_all(db).await)?;
-        Ok(rows.into_iter().map(AwayRow::into_away).collect())
+        Ok(with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(ids).fetch_all(db).await
+        })?)
     }
 
     /// Notes which tenants are connected again, and of which a ready grant is present: once

@@ -31,6 +31,10 @@ const SILENCED: &str = "\
           AND people.recipient NOT IN (SELECT recipient FROM suppressions))";
 /// What the campaign has removed, and the tenants of it that came back.
 const REMOVED: &str = "SELECT count(*), count(returned_at) FROM removals WHERE state = 'removed'";
+/// Removed connections that the host still lists.
+const STILL_LISTED: &str = "SELECT count(*) FROM connections c WHERE c.presence = 'removed' \
+    AND EXISTS (SELECT 1 FROM people p WHERE p.connection_key = c.connection_key \
+        AND p.fingerprint IS NOT NULL)";
 const ANY_SUPPRESSION: &str = "SELECT recipient FROM suppressions LIMIT 1";
 
 #[derive(Debug, sqlx::FromRow)]
@@ -100,6 +104,10 @@ pub(super) async fn within(tx: &mut Tx) -> Result<Tally, Error> {
     let mut tally = count(with_tx!(tx, db => sqlx::query_as(SQL).fetch_all(db).await)?)?;
     let removed: (i64, i64) = with_tx!(tx, db => sqlx::query_as(REMOVED).fetch_one(db).await)?;
     follow(&mut tally, removed);
+    if tally.removed > 0 {
+        let listed: i64 = with_tx!(tx, db => sqlx::query_scalar(STILL_LISTED).fetch_one(db).await)?;
+        tally.removed_listed = u64::try_from(listed).unwrap_or_default();
+    }
     let any: Option<String> =
         with_tx!(tx, db => sqlx::query_scalar(ANY_SUPPRESSION).fetch_optional(db).await)?;
     if any.is_some() {
@@ -131,6 +139,11 @@ impl Store {
         let removed: (i64, i64) =
             with_db!(self, db => sqlx::query_as(REMOVED).fetch_one(db).await)?;
         follow(&mut tally, removed);
+        if tally.removed > 0 {
+            let listed: i64 =
+                with_db!(self, db => sqlx::query_scalar(STILL_LISTED).fetch_one(db).await)?;
+            tally.removed_listed = u64::try_from(listed).unwrap_or_default();
+        }
         let any: Option<String> =
             with_db!(self, db => sqlx::query_scalar(ANY_SUPPRESSION).fetch_optional(db).await)?;
         if any.is_some() {

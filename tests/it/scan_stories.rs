@@ -104,8 +104,12 @@ async fn live_through(again: &World, once: &World, story: &[Vec<Deed>]) {
         assert_eq!(left.connections, right.connections, "connections");
         assert_eq!(left.grants, right.grants, "grants");
         if !is_held {
-            let Tally { gone, removed, .. } = summary.tally;
-            assert_eq!(summary.tally, Tally { gone, removed, ..once_tally }, "tally");
+            let Tally { gone, removed, removed_listed, .. } = summary.tally;
+            assert_eq!(
+                summary.tally,
+                Tally { gone, removed, removed_listed, ..once_tally },
+                "tally"
+            );
             assert_eq!(summary.warnings, fresh.warnings, "warnings");
         }
 

@@ -61,6 +61,7 @@ async fn a_tally_is_what_counting_by_hand_gives() {
             there(&|one| one.standing.readiness == Readiness::Awaiting && of(one))
         };
         let expected = Tally {
+            removed_listed: 0,
             connections: there(&|_| true),
             broad_only: class(Class::BroadOnly),
             mixed: class(Class::Mixed),

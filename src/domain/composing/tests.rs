@@ -50,7 +50,9 @@ impl World {
             removal: Some(&self.removal),
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
+            hold_back_key: &[7; 32],
             correction: None,
+            win_back: &[],
             planned: None,
             founded_at: at("2026-01-01T00:00:00Z"),
             now: at(now),
@@ -68,6 +70,7 @@ impl World {
         About {
             line: PromptLine {
                 connected_at: None,
+                wave: 0,
                 stage: &self.campaign.stages[1],
                 party: Party {
                     recipient: Recipient::Address("Jo@a.example".parse().unwrap()),

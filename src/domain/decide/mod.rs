@@ -13,6 +13,7 @@ use super::reason::{Code, Reason};
 use super::recipient::{Exemptions, Party, Recipient, responsible};
 use super::scopes::ScopeSet;
 use super::told::{History, Way};
+use super::win_back::FollowUp;
 
 use removing::Reach;
 
@@ -28,8 +29,12 @@ pub struct Rules<'a> {
     pub exemptions: &'a Exemptions,
     /// Normalised addresses that are never written to.
     pub suppressed: &'a BTreeSet<String>,
+    /// Who is passed over where a stage holds a share back: a secret of the database.
+    pub hold_back_key: &'a [u8],
     /// What a correction is sent as, once the deadline has had another date.
     pub correction: Option<&'a Stage>,
+    /// What follows a removal.
+    pub win_back: &'a [FollowUp],
     /// What the approved plan removes; nothing else goes then.
     pub planned: Option<&'a BTreeSet<ConnectionKey>>,
     /// The first complete scan: what it found was there from the start.
@@ -41,6 +46,8 @@ pub struct Rules<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PromptLine<'a> {
     pub stage: &'a Stage,
+    /// Which of the messages of a stage that goes out as often as there are removals.
+    pub wave: i64,
     pub party: Party,
     pub channel: Channel,
     pub connection: ConnectionKey,
@@ -85,6 +92,16 @@ pub struct Decision<'a> {
     pub held_back: Vec<HeldBack>,
 }
 
+/// The name of the stage at a place in the order of all ([`Rules::place`]).
+#[must_use]
+pub fn stage_name<'a>(campaign: &'a Campaign, win_back: &'a [FollowUp], place: usize) -> &'a str {
+    if let Some(stage) = campaign.stages.get(place) {
+        return &stage.name;
+    }
+    let follow_up = place.checked_sub(campaign.stages.len() + 1).and_then(|at| win_back.get(at));
+    follow_up.map_or(CORRECTION, |follow_up| &follow_up.stage.name)
+}
+
 /// Whether a connection still waits for its person and is seen by the scan.
 fn is_awaiting(connection: &Connection) -> bool {
     connection.presence.counts() && connection.standing.readiness == Readiness::Awaiting
@@ -116,6 +133,25 @@ impl<'a> Rules<'a> {
         self.removal_window().is_some_and(|(from, until)| from <= self.now && self.now < until)
     }
 
+    /// The place of a stage in the order of all: the campaign's, the correction, and those that
+    /// follow a removal.
+    #[must_use]
+    pub fn place(&self, stage: &Stage) -> usize {
+        let stages = &self.campaign.stages;
+        let of_campaign = stages.iter().position(|one| one == stage);
+        let of_removal = || {
+            let place = self.win_back.iter().position(|one| one.stage == *stage)?;
+            Some(stages.len() + 1 + place)
+        };
+        of_campaign.or_else(of_removal).unwrap_or(stages.len())
+    }
+
+    /// The name of the stage at a place.
+    #[must_use]
+    pub fn stage_name(&self, place: usize) -> &'a str {
+        stage_name(self.campaign, self.win_back, place)
+    }
+
     /// Whether anything at all can be due now.
     #[must_use]
     pub fn something_may_be_due(&self) -> bool {
@@ -125,7 +161,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Why a connection gets neither prompt nor removal, whatever the moment.
-    fn bars(&self, connection: &Connection, parties: &[Party]) -> Vec<Reason> {
+    pub(super) fn bars(&self, connection: &Connection, parties: &[Party]) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if connection.presence == Presence::RowBad {
             reasons.push(Code::RowBad.into());
@@ -180,6 +216,8 @@ pub fn hold_back(held_back: &mut Vec<HeldBack>, connection: ConnectionKey, reaso
     }
 }
 
+#[cfg(test)]
+mod histories;
 mod prompting;
 mod removing;
 #[cfg(test)]

@@ -35,6 +35,17 @@ impl History for Open {
         Way::Open
     }
 
+    fn follow_up_way(
+        &self,
+        _: ConnectionKey,
+        _: &Recipient,
+        _: &Stage,
+        _: &Channel,
+        _: DateTime<Utc>,
+    ) -> (i64, Way) {
+        (0, Way::Open)
+    }
+
     fn misinformed(&self, _: &Recipient, _: DateTime<Utc>) -> Vec<Channel> {
         Vec::new()
     }
@@ -92,7 +103,9 @@ impl World {
             removal: Some(&self.removal),
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
+            hold_back_key: &[7; 32],
             correction: None,
+            win_back: &[],
             planned: None,
             founded_at: at("2026-11-21T00:00:00Z"),
             now: at(now),

@@ -79,6 +79,8 @@ pub struct Mark {
     pub stage: String,
     pub channel: String,
     pub edition: i64,
+    /// Which of the messages of a stage that goes out as often as there are removals.
+    pub wave: i64,
     pub state: PromptState,
     /// When it may go, while it is queued; the end of the lease, while somebody has it.
     pub until: DateTime<Utc>,
@@ -155,6 +157,8 @@ pub struct Past {
     pub edition: i64,
     tellings: BTreeMap<ConnectionKey, Vec<Telling>>,
     marks: BTreeMap<String, Vec<Mark>>,
+    /// The messages that showed removed connections at the stages that follow removals.
+    followed: BTreeMap<ConnectionKey, Vec<Mark>>,
     removals: Vec<PastRemoval>,
     /// Xero's own list, once a good one was read.
     listed: Option<BTreeMap<ConnectionKey, Listed>>,
@@ -170,6 +174,16 @@ pub trait History {
         channel: &Channel,
         now: DateTime<Utc>,
     ) -> Way;
+    /// The message by which somebody is told of a removed connection at a stage that follows
+    /// removals, and what is open to it: each tells of a removal once.
+    fn follow_up_way(
+        &self,
+        connection: ConnectionKey,
+        recipient: &Recipient,
+        stage: &Stage,
+        channel: &Channel,
+        now: DateTime<Utc>,
+    ) -> (i64, Way);
     /// The channels by which somebody was told another deadline, and at no stage since.
     fn misinformed(&self, recipient: &Recipient, deadline: DateTime<Utc>) -> Vec<Channel>;
     /// How many prompts have shown a connection to somebody.
@@ -192,6 +206,10 @@ impl Past {
 
     pub fn add_mark(&mut self, mark: Mark) {
         self.marks.entry(mark.recipient.clone()).or_default().push(mark);
+    }
+
+    pub fn add_followed(&mut self, connection: ConnectionKey, mark: Mark) {
+        self.followed.entry(connection).or_default().push(mark);
     }
 
     pub fn add_removal(&mut self, removal: PastRemoval) {
@@ -311,6 +329,36 @@ impl History for Past {
         // final notice and the correction tell anew.
         let tells_anew = stage.is_final || stage.name == super::decide::CORRECTION;
         if !tells_anew && marks().any(went) { Way::Done } else { Way::Open }
+    }
+
+    fn follow_up_way(
+        &self,
+        connection: ConnectionKey,
+        recipient: &Recipient,
+        stage: &Stage,
+        channel: &Channel,
+        now: DateTime<Utc>,
+    ) -> (i64, Way) {
+        let (recipient, channel) = (recipient.key(), channel.to_string());
+        let is_own = |mark: &&Mark| {
+            let same_way = mark.channel == channel || mark.channel == HOST && channel == "email";
+            mark.recipient == recipient && mark.stage == stage.name && same_way
+        };
+        let followed = || self.followed.get(&connection).into_iter().flatten().filter(is_own);
+        // The last one that told of this very removal, or was about to.
+        if let Some(mark) = followed().max_by_key(|mark| (mark.edition, mark.wave)) {
+            return (mark.wave, mark.way(now));
+        }
+        let marks = || self.marks.get(&recipient).into_iter().flatten().filter(is_own);
+        let is_open = |mark: &&Mark| {
+            mark.edition == self.edition
+                && mark.channel == channel
+                && matches!(mark.state, PromptState::Queued | PromptState::Leased)
+        };
+        match marks().filter(is_open).min_by_key(|mark| mark.wave) {
+            Some(mark) => (mark.wave, mark.way(now)),
+            None => (marks().map(|mark| mark.wave + 1).max().unwrap_or(0), Way::Open),
+        }
     }
 
     fn misinformed(&self, recipient: &Recipient, deadline: DateTime<Utc>) -> Vec<Channel> {

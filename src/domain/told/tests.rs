@@ -65,6 +65,7 @@ fn told(tellings: &[Telling], parties: &[Party], connection: &Connection) -> Tol
 
 fn mark(stage: &str, edition: i64, state: PromptState) -> Mark {
     Mark {
+        wave: 0,
         recipient: "jo@a.example".into(),
         stage: stage.into(),
         channel: "email".into(),

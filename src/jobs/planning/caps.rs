@@ -1,17 +1,18 @@
 //! The second step of planning: one prompt for each recipient, stage and channel, most urgent
 //! first, and removals by least use, each against its caps.
 
+use std::collections::HashMap;
 use std::io;
 
 use uuid::Uuid;
 
 use crate::domain::budget::{Budget, PromptBudget};
-use crate::domain::decide::CORRECTION;
 use crate::domain::decide::{Action, HeldBack};
 use crate::domain::grant::ConnectionKey;
 use crate::domain::ramp;
 use crate::domain::reason::{Code, Reason};
 use crate::domain::scopes::ScopeSet;
+use crate::domain::win_back::is_win_back;
 use crate::jobs::scan::Error;
 use crate::jobs::sorter::{Groups, Sorter};
 use crate::report::plan::{HeldBackEntry, List, Plan};
@@ -41,14 +42,23 @@ impl Planning<'_> {
         }
         let usage = self.store.prompt_usage(self.today()).await?;
         let mut budget = PromptBudget::new(self.rules.prompts, 0, usage.all_today());
+        // What is told of removals comes first, and is all that may meet another mail to the
+        // same person.
+        let mut told: HashMap<String, u64> = HashMap::new();
         let mut sorted = by_urgency.finish()?;
         let mut record = Vec::new();
         while sorted.next(&mut record)?.is_some() {
             let prompt: Work = decode(&record)?;
-            let stage = self.stage_name(prompt.stage);
-            let mails = (prompt.channel == "email").then_some(prompt.mails);
+            let stage = self.rules.stage_name(prompt.stage);
+            let planned = told.get(&prompt.recipient).copied().unwrap_or_default();
+            let mails = (prompt.channel == "email").then_some(prompt.mails + planned);
             match budget.take(stage, usage.of_stage(stage), mails) {
-                Ok(()) => work.push(&prompt)?,
+                Ok(()) => {
+                    if mails.is_some() && is_win_back(stage) {
+                        *told.entry(prompt.recipient.clone()).or_default() += 1;
+                    }
+                    work.push(&prompt)?;
+                }
                 Err(reasons) => {
                     for shown in prompt.connections {
                         let key = Uuid::from_u128(shown.key);
@@ -63,12 +73,8 @@ impl Planning<'_> {
         Ok(())
     }
 
-    fn stage_name(&self, place: usize) -> &str {
-        self.rules.campaign.stages.get(place).map_or(CORRECTION, |stage| &stage.name)
-    }
-
-    /// Later stages first, then those for whom something fails already, then those who used
-    /// the product last: they have most to lose.
+    /// What follows a removal and later stages first, then those for whom something fails
+    /// already, then those who used the product last: they have most to lose.
     fn urgency(&self, stage: usize, signalled: bool, last_used: Option<i64>, name: u128) -> u128 {
         let rank = self.rules.campaign.stages.len().saturating_sub(stage) as u128;
         let unused = u64::MAX - last_used.map_or(0, |micros| micros.max(0).unsigned_abs());
@@ -111,8 +117,8 @@ fn together(lines: Vec<Line>) -> Option<Work> {
     grants.sort_unstable();
     grants.dedup();
     let first = lines.into_iter().next()?;
-    let Line { stage, channel, recipient, mails, .. } = first;
-    Some(Work { stage, channel, recipient, connections, missing, grants, mails })
+    let Line { stage, wave, channel, recipient, mails, .. } = first;
+    Some(Work { stage, wave, channel, recipient, connections, missing, grants, mails })
 }
 
 /// One entry for each connection and action, with every reason once.

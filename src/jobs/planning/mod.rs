@@ -2,6 +2,7 @@
 //! over all candidates, most urgent first. Both are pure; here they meet the store, in
 //! bounded memory.
 
+mod away;
 mod caps;
 mod record;
 
@@ -70,24 +71,13 @@ impl Planning<'_> {
     pub async fn run(&self) -> Result<Planned, Error> {
         let mut planned = Planned::default();
         let due = self.rules.something_may_be_due() && (self.prompts || self.removals);
-        if !due && self.rules.exemptions.is_empty() {
-            return Ok(planned);
-        }
         let mut candidates = Candidates::default();
         let sets = self.store.scope_sets().await?;
-        let mut walk = Walk::default();
-        let mut done = 0;
-        loop {
-            if self.cancel.is_cancelled() {
-                return Err(Error::Interrupted);
-            }
-            let page = self.store.next_awaiting(&mut walk, &sets).await?;
-            if page.is_empty() {
-                break;
-            }
-            done += page.len() as u64;
-            self.page(page, due, &sets, &mut candidates, &mut planned).await?;
-            self.watcher.deciding(done);
+        if self.prompts && !self.rules.win_back.is_empty() {
+            self.plan_win_back(&sets, &mut candidates).await?;
+        }
+        if due || !self.rules.exemptions.is_empty() {
+            self.walk(due, &sets, &mut candidates, &mut planned).await?;
         }
         self.watcher.done();
         let Candidates { lines, removals, mut held, mut buffer } = candidates;
@@ -95,6 +85,30 @@ impl Planning<'_> {
         self.cap_removals(removals, &mut held, &mut buffer, &mut planned.plan).await?;
         list_held_back(held, &mut planned.plan)?;
         Ok(planned)
+    }
+
+    /// Decides about all grants that are not ready.
+    async fn walk(
+        &self,
+        due: bool,
+        sets: &ScopeSets,
+        candidates: &mut Candidates,
+        planned: &mut Planned,
+    ) -> Result<(), Error> {
+        let mut walk = Walk::default();
+        let mut done = 0;
+        loop {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Interrupted);
+            }
+            let page = self.store.next_awaiting(&mut walk, sets).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            done += page.len() as u64;
+            self.page(page, due, sets, candidates, planned).await?;
+            self.watcher.deciding(done);
+        }
     }
 
     async fn page(
@@ -170,11 +184,10 @@ impl Planning<'_> {
         (grant, is_id, mails, signalled): (GrantId, bool, u64, bool),
         candidates: &mut Candidates,
     ) -> io::Result<()> {
-        let stages = &self.rules.campaign.stages;
-        // The correction comes after all stages.
-        let stage = stages.iter().position(|stage| stage == line.stage).unwrap_or(stages.len());
+        let stage = self.rules.place(line.stage);
         let record = Line {
             stage,
+            wave: line.wave,
             grant: grant.0.as_u128(),
             mails,
             channel: line.channel.to_string(),
@@ -185,7 +198,7 @@ impl Planning<'_> {
             signalled,
         };
         encode(&record, &mut candidates.buffer)?;
-        let name = format!("{stage}\0{}\0{}", record.channel, record.recipient);
+        let name = format!("{stage}\0{}\0{}\0{}", line.wave, record.channel, record.recipient);
         let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).as_u128();
         candidates.lines.push(key, &candidates.buffer)
     }

@@ -3,11 +3,9 @@
 //! outcomes of what came back and the intents of what goes next, never of more.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::future::{Future, pending};
-use std::pin::Pin;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -17,9 +15,8 @@ use crate::jobs::Failure;
 use crate::jobs::progress::Watcher;
 use crate::store::removals::{Advanced, Ended, Hands, Leased, Start, Wanted};
 use crate::store::{self, Store};
-use crate::xero::connections::Deletion;
-use crate::xero::error::Decision;
 
+use super::crew::{Crew, News, Order};
 use super::fill::Filled;
 use super::list::XeroList;
 use super::look::Looker;
@@ -109,8 +106,6 @@ pub struct Removing<'a> {
     pub valid_until: DateTime<Utc>,
 }
 
-type Flight<'f> = Pin<Box<dyn Future<Output = (Uuid, Answered)> + Send + 'f>>;
-
 /// A removal that may go.
 pub(super) struct Ready {
     pub leased: Leased,
@@ -119,13 +114,12 @@ pub(super) struct Ready {
 
 /// What is in hand.
 #[derive(Default)]
-struct State<'f> {
+struct State {
     works: VecDeque<Wanted>,
     ready: VecDeque<Ready>,
     /// Have to be looked at again.
     again: Vec<Leased>,
     ended: Vec<Ended>,
-    flights: FuturesUnordered<Flight<'f>>,
     flying: BTreeMap<Uuid, Leased>,
     /// How many were begun.
     begun: u64,
@@ -136,7 +130,7 @@ struct State<'f> {
     is_filling: bool,
 }
 
-impl State<'_> {
+impl State {
     fn in_hand(&self) -> u64 {
         (self.ready.len() + self.again.len()) as u64
     }
@@ -144,7 +138,7 @@ impl State<'_> {
     fn is_done(&self) -> bool {
         let is_over = self.stop.is_some() || (self.works.is_empty() && self.again.is_empty());
         let is_empty = self.ready.is_empty() && self.again.is_empty() && self.ended.is_empty();
-        is_over && is_empty && self.flights.is_empty() && !self.is_filling
+        is_over && is_empty && self.flying.is_empty() && !self.is_filling
     }
 
     fn wants_more(&self) -> bool {
@@ -180,23 +174,35 @@ impl<'a> Removing<'a> {
     /// # Errors
     /// The database cannot be used. What was asked of Xero by then is settled by its list.
     pub async fn remove(&self, works: Vec<Wanted>) -> Result<(Totals, Option<Stop>), Failure> {
+        let (orders, ordered) = mpsc::unbounded_channel();
+        let (news, heard) = mpsc::unbounded_channel();
+        // Both go on while either waits for the database, which the other may hold.
+        let crew = Crew { removing: self, news };
+        let (result, ()) = tokio::join!(self.lead(works, orders, heard), crew.work(ordered));
+        result
+    }
+
+    async fn lead(
+        &self,
+        works: Vec<Wanted>,
+        orders: mpsc::UnboundedSender<Order>,
+        mut heard: mpsc::UnboundedReceiver<News>,
+    ) -> Result<(Totals, Option<Stop>), Failure> {
         let total = works.len() as u64;
         let mut state = State { works: works.into(), ..State::default() };
-        let mut filling: Option<Pin<Box<dyn Future<Output = _> + Send + '_>>> = None;
         let mut alive = self.now();
         loop {
             self.look_around(&mut state);
             if state.stop.is_some() {
                 state.give_back(self.now());
             }
-            self.advance(&mut state).await?;
+            self.advance(&mut state, &orders).await?;
             if state.wants_more() {
                 let again = std::mem::take(&mut state.again);
                 let most = self.batch().min(state.works.len());
-                let works: Vec<Wanted> = state.works.drain(..most).collect();
+                let works = state.works.drain(..most).collect();
                 let used = state.begun + state.in_hand();
-                filling = Some(Box::pin(self.fill(works, again, used)));
-                state.is_filling = true;
+                state.is_filling = orders.send(Order::Fill { works, again, used }).is_ok();
             }
             if state.is_done() {
                 break;
@@ -208,13 +214,12 @@ impl<'a> Removing<'a> {
             let rest = (alive + SIGN_OF_LIFE - self.now()).max(TimeDelta::milliseconds(1));
             tokio::select! {
                 biased;
-                Some((removal, answered)) = state.flights.next(), if !state.flights.is_empty() => {
-                    self.came_back(&mut state, removal, answered).await;
-                }
-                filled = on(&mut filling) => {
-                    filling = None;
-                    state.is_filling = false;
-                    self.take(&mut state, filled);
+                Some(news) = heard.recv() => {
+                    self.hear(&mut state, news).await;
+                    // Whatever else is there goes into the same commit.
+                    while let Ok(news) = heard.try_recv() {
+                        self.hear(&mut state, news).await;
+                    }
                 }
                 () = self.cancel.cancelled(), if state.stop.is_none() => {
                     state.stop = Some(Stop::Interrupted);
@@ -226,6 +231,16 @@ impl<'a> Removing<'a> {
         match state.failure {
             Some(failure) => Err(failure),
             None => Ok((state.totals, state.stop)),
+        }
+    }
+
+    async fn hear(&self, state: &mut State, news: News) {
+        match news {
+            News::Flown(removal, answered) => self.came_back(state, removal, *answered).await,
+            News::Filled(filled) => {
+                state.is_filling = false;
+                self.take(state, *filled);
+            }
         }
     }
 
@@ -243,7 +258,7 @@ impl<'a> Removing<'a> {
     }
 
     /// Stops where time has run out, or somebody wants to.
-    fn look_around(&self, state: &mut State<'_>) {
+    fn look_around(&self, state: &mut State) {
         if state.stop.is_some() {
             return;
         }
@@ -267,7 +282,11 @@ impl<'a> Removing<'a> {
     }
 
     /// Writes down what came back, and lets go what there is room for.
-    async fn advance<'f>(&'f self, state: &mut State<'f>) -> Result<(), Failure> {
+    async fn advance(
+        &self,
+        state: &mut State,
+        orders: &mpsc::UnboundedSender<Order>,
+    ) -> Result<(), Failure> {
         let room = match state.stop {
             None => AT_ONCE.saturating_sub(state.flying.len()),
             Some(_) => 0,
@@ -296,7 +315,10 @@ impl<'a> Removing<'a> {
             let removal = ready.leased.removal;
             if advanced.started.contains(&removal) {
                 state.begun += 1;
-                self.let_go(state, ready.leased);
+                let id = ready.leased.planned.connection_id;
+                if orders.send(Order::Fly { removal, id }).is_ok() {
+                    state.flying.insert(removal, ready.leased);
+                }
             } else if advanced.stale.contains(&removal) {
                 state.again.push(ready.leased);
             } else {
@@ -324,25 +346,7 @@ impl<'a> Removing<'a> {
         }
     }
 
-    fn let_go<'f>(&'f self, state: &mut State<'f>, leased: Leased) {
-        let (removal, id) = (leased.removal, leased.planned.connection_id);
-        let (xero, clock) = (self.looker.xero, self.looker.clock);
-        state.flights.push(Box::pin(async move {
-            let answer = xero.delete(id).await;
-            let asks_the_list = match &answer {
-                Ok(deleted) => deleted.deletion == Deletion::NotOurs,
-                Err(error) => error.decision() == Decision::ReadBack,
-            };
-            let list = match asks_the_list {
-                true => Some(XeroList::read(xero, clock).await),
-                false => None,
-            };
-            (removal, Answered { answer, list })
-        }));
-        state.flying.insert(removal, leased);
-    }
-
-    async fn came_back(&self, state: &mut State<'_>, removal: Uuid, answered: Answered) {
+    async fn came_back(&self, state: &mut State, removal: Uuid, answered: Answered) {
         let Some(leased) = state.flying.remove(&removal) else { return };
         let last = self.store().list_before().await;
         let most = self.looker.config.guard.max_change_percent;
@@ -370,7 +374,7 @@ impl<'a> Removing<'a> {
         state.ended.push(ended);
     }
 
-    fn take(&self, state: &mut State<'_>, filled: Result<Filled, Failure>) {
+    fn take(&self, state: &mut State, filled: Result<Filled, Failure>) {
         match filled {
             Ok(filled) => {
                 state.ready.extend(filled.ready);
@@ -391,7 +395,7 @@ impl<'a> Removing<'a> {
         }
     }
 
-    async fn sign_of_life(&self, state: &State<'_>) -> Result<(), store::Error> {
+    async fn sign_of_life(&self, state: &State) -> Result<(), store::Error> {
         let now = self.now();
         let ids: Vec<Uuid> = state
             .flying
@@ -401,13 +405,5 @@ impl<'a> Removing<'a> {
             .chain(state.again.iter().map(|leased| leased.removal))
             .collect();
         self.store().extend_removals(&ids, self.looker.owner, now, now + LEASE).await
-    }
-}
-
-/// Waits for a future that may not be there.
-async fn on<T>(future: &mut Option<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> T {
-    match future {
-        Some(future) => future.await,
-        None => pending().await,
     }
 }

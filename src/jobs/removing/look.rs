@@ -198,11 +198,13 @@ impl<'a> Looker<'a> {
             client_id: self.config.app.client_id.clone(),
             ignore_refresh_tokens: self.config.inventory.ignore_refresh_tokens,
         };
+        let forgotten = self.workplace.store.forgotten(self.workplace.keys.pseudonym).await;
+        let forgotten = forgotten.map_err(|error| error.to_string())?;
         let tenants = tenants.into_iter().collect();
         let reading = async {
             let reader = self.workplace.second_look(self.config, self.env, tenants).await;
             let reader = reader.map_err(|failure| failure.to_string())?;
-            Fresh::read(reader, &rules).await.map_err(|error| error.to_string())
+            Fresh::read(reader, &rules, &forgotten).await.map_err(|error| error.to_string())
         };
         tokio::select! {
             biased;

@@ -76,6 +76,8 @@ fn removal(policy: &RemovalPolicy) -> Vec<(&'static str, Option<String>)> {
         min_returned_percent,
         max_drift_percent,
         covered,
+        // What is told afterwards is no part of what is signed off.
+        win_back_days: _,
     } = policy;
     let number = |number: &Option<u32>| number.map(|number| number.to_string());
     let mut classes: Vec<&str> = classes.iter().map(|class| class.as_str()).collect();

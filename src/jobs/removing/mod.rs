@@ -6,6 +6,7 @@
 
 mod act;
 mod appraisal;
+mod crew;
 mod document;
 mod draw;
 mod fill;

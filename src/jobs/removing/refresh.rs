@@ -9,6 +9,7 @@ use crate::domain::class::Class;
 use crate::domain::connection::{Connection, Facts, Presence, Responsible, Standing, take_apart};
 use crate::domain::grant::{ConnectionKey, GrantId, Readiness};
 use crate::domain::ids::TenantId;
+use crate::domain::pseudonym::Forgotten;
 use crate::domain::row::Person;
 use crate::inventory::{self, Reader, Rules, ScopeMemo, parse};
 
@@ -25,14 +26,19 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    pub(super) async fn read(mut reader: Reader, rules: &Rules) -> Result<Self, inventory::Error> {
+    pub(super) async fn read(
+        mut reader: Reader,
+        rules: &Rules,
+        forgotten: &Forgotten,
+    ) -> Result<Self, inventory::Error> {
         let mut fresh = Self::default();
         let mut memo = ScopeMemo::default();
         while let Some(batch) = reader.next().await? {
             for raw in batch.rows() {
                 match parse(&raw, rules, &mut memo) {
                     Ok((row, _)) => {
-                        let (key, facts, person) = take_apart(row);
+                        let (key, facts, mut person) = take_apart(row);
+                        forgotten.erase(&mut person);
                         fresh.add(key, facts, person);
                     }
                     Err(bad) => match (bad.connection, bad.tenant) {

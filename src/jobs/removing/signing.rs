@@ -147,6 +147,7 @@ mod tests {
 
     fn policy(approval: Wanted) -> RemovalPolicy {
         RemovalPolicy {
+            win_back_days: [0, 7, 21],
             enabled: true,
             opens_days_before: Some(30),
             classes: Vec::new(),

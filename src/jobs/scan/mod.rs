@@ -247,7 +247,8 @@ impl Scan<'_> {
         let effect = Effect {
             rows: gathered.rows,
             bad_rows: gathered.bad.count,
-            seen: tally.connections - tally.row_bad,
+            // What was removed is listed all the same: our own doing must not look like a loss.
+            seen: tally.connections - tally.row_bad + tally.removed_listed,
             before: last.as_ref().map(|last| u64::try_from(last.connections).unwrap_or_default()),
             changed: turned.changed,
             newly_gone: turned.newly_gone,

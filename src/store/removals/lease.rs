@@ -300,6 +300,8 @@ impl Wanted {
             state: RemovalState::Leased,
             until,
             settled_at: None,
+            crossed_at: None,
+            back_at: None,
             returned_at: None,
         }
     }

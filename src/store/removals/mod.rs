@@ -57,7 +57,7 @@ pub struct RemovalRecord {
 
 const COLUMNS: &str = "removal_id, connection_key, connection_id, tenant_id, grant_id, plan_id, \
     planned, people, state, due_at, attempts, lost, lease_until, fence, looked_at, intended_at, \
-    settled_at, outcome, correlation, returned_at, made_at";
+    settled_at, outcome, correlation, crossed_at, back_at, returned_at, made_at";
 
 #[derive(Clone, sqlx::FromRow)]
 struct Row {
@@ -80,6 +80,8 @@ struct Row {
     settled_at: Option<DateTime<Utc>>,
     outcome: Option<String>,
     correlation: Option<String>,
+    crossed_at: Option<DateTime<Utc>>,
+    back_at: Option<DateTime<Utc>>,
     returned_at: Option<DateTime<Utc>>,
     made_at: DateTime<Utc>,
 }
@@ -133,6 +135,8 @@ impl Row {
             state,
             until: until.unwrap_or(self.due_at),
             settled_at: self.settled_at,
+            crossed_at: self.crossed_at,
+            back_at: self.back_at,
             returned_at: self.returned_at,
         })
     }

@@ -2,6 +2,8 @@
 //! inventories in every kind, and the program itself in a directory of its own.
 
 pub mod answers;
+pub mod cluster;
+pub mod course;
 pub mod generated;
 pub mod http;
 pub mod inventory;
@@ -14,7 +16,9 @@ pub mod pg;
 mod pg_roles;
 pub mod place;
 pub mod prompts;
+pub mod removed;
 pub mod removing;
+pub mod replica;
 pub mod said;
 pub mod schema;
 pub mod sending;
