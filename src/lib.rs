@@ -86,6 +86,9 @@
 //! | what does this answer of Xero's mean? | [`xero::answer`], [`xero::error`], and `docs/xero.md` |
 //! | how often is Xero called? | [`xero::limits`], [`jobs::calling`] |
 //! | what does Xero do, as far as is known? | [`simulation::xero`], and `docs/xero.md` |
+//! | when does a job begin, and who runs it? | [`jobs::firing`], [`jobs::scheduler`], [`jobs::hold`], and `docs/running.md` |
+//! | what happens when the database goes away, or the process is to stop? | [`jobs::weather`], [`jobs::shutdown`] |
+//! | what is told to those who watch? | [`jobs::health`], [`report::metrics`], and `docs/metrics.md` |
 //! | what does this exit code mean? | [`jobs::exit`], [`jobs::Failure`] |
 
 pub mod cli;

@@ -3,6 +3,7 @@
 //! and by, and at once where that can be seen.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::task::AbortHandle;
@@ -21,6 +22,9 @@ use super::holder::Holder;
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// How often there is one.
 const SIGN_OF_LIFE: TimeDelta = TimeDelta::seconds(8);
+
+/// How long one may take.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// A process that runs jobs.
 #[derive(Clone)]
@@ -93,11 +97,13 @@ impl Worker {
             loop {
                 worker.clock.sleep(SIGN_OF_LIFE).await;
                 let until = worker.clock.now() + LEASE;
-                match worker.store.renew_lease(&name, fence, until).await {
-                    Ok(true) => {}
-                    Ok(false) => return token.cancel(),
-                    // While it is away nobody else can take anything either.
-                    Err(error) => tracing::debug!("no sign of life: {error}"),
+                let renewed = worker.store.renew_lease(&name, fence, until);
+                match tokio::time::timeout(SILENCE, renewed).await {
+                    Ok(Ok(true)) => {}
+                    Ok(Ok(false)) => return token.cancel(),
+                    // While it is away nothing new can be taken up.
+                    Ok(Err(error)) => tracing::debug!("no sign of life: {error}"),
+                    Err(_) => tracing::debug!("no sign of life: the database does not answer"),
                 }
             }
         });

@@ -2,6 +2,7 @@
 //! database; each fire is taken up once, and one run of a job goes on at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -14,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Job, Step};
 use crate::domain::coverage::unmet;
 use crate::schedule::Schedule;
+use crate::store;
 use crate::store::fires::FireState;
 
 use super::exit::Exit;
@@ -40,6 +42,19 @@ pub struct Scheduler<'a> {
     pub workplace: &'a Workplace,
     pub worker: Worker,
     pub health: &'a Health,
+}
+
+/// How long the database may take for what is done in no time: over a network that was lost
+/// without a word an answer would be waited for for ever. A run has its time budget for that.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn soon<T, E: Into<Failure>>(
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(store::Error::Silent.into()),
+    }
 }
 
 /// What came of a look at a job.
@@ -118,17 +133,17 @@ impl Scheduler<'_> {
     ) -> Result<Looked, Failure> {
         let store = &self.workplace.store;
         let now = self.worker.clock.now();
-        let turn = timing.turn(store.last_fire(&job.name).await?, now);
+        let turn = timing.turn(soon(store.last_fire(&job.name)).await?, now);
         self.health.note(Trouble::Database, None);
         if let Turn::Wait(next) = turn {
             self.health.note_next(&job.name, next);
             let wait = next.map_or(LOOK, |next| (next - now).min(LOOK));
             return Ok(Looked::Idle(wait.max(TimeDelta::milliseconds(1))));
         }
-        let Some(clock) = self.fit().await? else { return Ok(Looked::Idle(LOOK)) };
+        let Some(clock) = soon(self.fit()).await? else { return Ok(Looked::Idle(LOOK)) };
         let run_id = new_id(&*clock, random);
         let worker = Worker { clock: Arc::clone(&clock), ..self.worker.clone() };
-        let hold = match worker.hold(job, run_id).await? {
+        let hold = match soon(worker.hold(job, run_id)).await? {
             Ok(hold) => hold,
             Err(held) => {
                 if held.shared.is_some() && held.shared != *assisted {

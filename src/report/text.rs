@@ -171,7 +171,7 @@ pub fn points(lift: Interval) -> String {
 
 fn cohorts(cohorts: &Cohorts, out: &mut dyn Write) -> io::Result<()> {
     let lists: [(&str, &[CohortCount]); 3] = [
-        ("connected in", &cohorts.by_age),
+        ("year of the connection", &cohorts.by_age),
         ("tenant type", &cohorts.by_tenant_type),
         ("language", &cohorts.by_locale),
     ];

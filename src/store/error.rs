@@ -25,6 +25,8 @@ pub enum Error {
     Inconsistent { table: &'static str, column: &'static str, value: String },
     #[error("another worker completed a scan, or somebody was erased, meanwhile")]
     Overtaken,
+    #[error("the database does not answer")]
+    Silent,
     #[error("this run was taken for gone, and another process goes on with its job")]
     RunOver,
     #[error("the campaign of this database is over: its people were erased, and the key with them")]
@@ -87,6 +89,7 @@ impl Error {
             Self::Inconsistent { .. } => {
                 "was the table changed by hand? restore a backup, or start with a new database"
             }
+            Self::Silent => "is the database running and reachable from here? see [database] url",
             Self::RunOver => {
                 "nothing to do: the other process does the work. Did this one stand still, or lose \
                  the database, for longer than a lease lasts?"
@@ -100,7 +103,7 @@ impl Error {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Overtaken => true,
+            Self::Overtaken | Self::Silent => true,
             Self::Database(error)
             | Self::Migrate(
                 MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),

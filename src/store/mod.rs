@@ -30,6 +30,7 @@ mod past;
 pub mod pauses;
 mod pipe;
 pub mod plans;
+mod pooler;
 pub mod preflights;
 pub mod presence;
 pub mod prompts;

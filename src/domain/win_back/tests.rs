@@ -99,6 +99,7 @@ impl World {
             win_back: &self.follow_ups,
             planned: None,
             founded_at: at("2026-11-21T00:00:00Z"),
+            hold_back_key: &[7; 32],
             now: at(now),
         };
         let here: BTreeSet<String> =

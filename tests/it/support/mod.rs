@@ -2,6 +2,7 @@
 //! inventories in every kind, and the program itself in a directory of its own.
 
 pub mod answers;
+pub mod bouncer;
 pub mod cluster;
 pub mod course;
 pub mod generated;

@@ -238,6 +238,7 @@ impl Story {
             win_back: &[],
             planned: planned.as_ref(),
             founded_at: at("2026-01-01T00:00:00Z"),
+            hold_back_key: &[7; 32],
             now: self.now(),
         };
         let decision = rules.removals_now(&self.grant(), &self.past());
