@@ -91,12 +91,8 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Tro
             let lists = checklists(&store, &sets, config, naming, &found).await?;
             say(format, &lists)?;
         }
-        Command::Done(ticked) => {
-            tick(context, config, (&store, &keys), &sets, ticked, true).await?
-        }
-        Command::Reopen(ticked) => {
-            tick(context, config, (&store, &keys), &sets, ticked, false).await?
-        }
+        Command::Done(ticked) => tick(context, config, (&store, &keys), ticked, true).await?,
+        Command::Reopen(ticked) => tick(context, config, (&store, &keys), ticked, false).await?,
     }
     store.close().await;
     Ok(Exit::Done)
@@ -187,11 +183,11 @@ async fn tick(
     context: &Context,
     config: &Config,
     (store, keys): (&Store, &Keys),
-    sets: &ScopeSets,
     Ticked { id, step, by }: Ticked,
     is_done: bool,
 ) -> Result<(), Trouble> {
     not_blank(&[("ID", &id), ("--by", &by)])?;
+    let sets = &store.scope_sets().await?;
     let found = lookup(store, keys, &id, sets).await?;
     let [connection] = &found[..] else {
         return Err(Trouble::Usage(
@@ -210,22 +206,18 @@ async fn tick(
         ));
     }
     let mut out = io::stdout().lock();
-    if is_done {
-        let done = DoneStep {
-            connection_key: connection.key.0,
-            step: step.clone(),
-            by_name: by,
-            done_at: context.now(),
-        };
-        match store.tick(&done).await? {
-            true => writeln!(out, "Done: {step}.")?,
-            false => writeln!(out, "{step} was done before.")?,
-        }
-    } else {
-        match store.untick(connection.key, &step).await? {
-            true => writeln!(out, "Open again: {step}.")?,
-            false => writeln!(out, "{step} was open.")?,
-        }
-    }
+    let taken = DoneStep {
+        connection_key: connection.key.0,
+        step: step.clone(),
+        by_name: by,
+        done_at: context.now(),
+    };
+    let text = match (is_done, is_done && store.tick(&taken).await?) {
+        (true, true) => format!("Done: {step}."),
+        (true, false) => format!("{step} was done before."),
+        (false, _) if store.untick(&taken).await? => format!("Open again: {step}."),
+        (false, _) => format!("{step} was open."),
+    };
+    writeln!(out, "{text}")?;
     Ok(())
 }

@@ -4,12 +4,14 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use crate::domain::audit::{Act, Kind};
 use crate::domain::connection::Connection;
 use crate::domain::grant::ConnectionKey;
 
+use super::audit::append;
 use super::connections::{COLUMNS, ConnectionRow};
 use super::dialect::{Ids, with_ids};
-use super::{Error, ScopeSets, Store, with_db, with_tx};
+use super::{Error, ScopeSets, Store, Tx, with_db, with_tx};
 
 /// A step that was taken.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -71,21 +73,39 @@ impl Store {
                 .await
                 .map(|done| done.rows_affected())
         })?;
+        done.record(&mut tx, Kind::ChecklistDone, written).await?;
         tx.commit().await?;
         Ok(written > 0)
     }
 
-    /// Opens a step again; tells whether it was done.
+    /// Opens a step again, by whom and when; tells whether it was done.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn untick(&self, key: ConnectionKey, step: &str) -> Result<bool, Error> {
+    pub async fn untick(&self, step: &DoneStep) -> Result<bool, Error> {
         const SQL: &str = "DELETE FROM checklist WHERE connection_key = $1 AND step = $2";
         let mut tx = self.begin().await?;
         let written = with_tx!(&mut tx, db => {
-            sqlx::query(SQL).bind(key.0).bind(step).execute(db).await.map(|done| done.rows_affected())
+            sqlx::query(SQL)
+                .bind(step.connection_key)
+                .bind(&step.step)
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected())
         })?;
+        step.record(&mut tx, Kind::ChecklistReopened, written).await?;
         tx.commit().await?;
         Ok(written > 0)
+    }
+}
+
+impl DoneStep {
+    /// What changes nothing is no act.
+    async fn record(&self, tx: &mut Tx, kind: Kind, written: u64) -> Result<(), Error> {
+        if written == 0 {
+            return Ok(());
+        }
+        let act = Act::new(kind, self.done_at).about(self.connection_key).by(&self.by_name);
+        append(tx, &[act.with("step", self.step.as_str())]).await
     }
 }
