@@ -13,7 +13,7 @@
 //! |---|---|
 //! | the door | `main`: a command line in, an exit code out |
 //! | commands | [`cli`]: one file per command: parse, call, print |
-//! | work | [`jobs`]: one run from end to end; the only room that knows all others |
+//! | work | [`jobs`]: one run from end to end; the only room that knows all others. [`simulation`]: the same in a made-up world |
 //! | the world | [`inventory`], the stored connections, wherever a company keeps them; [`store`], our own state on SQLite or PostgreSQL; [`xero`], HTTP to Xero; [`delivery`], messages out; [`report`], results as documents and for people; [`config`], jobs.toml |
 //! | the rules | [`domain`]: scopes, grants, classes, the campaign, decisions. Pure |
 //! | beside them | [`clock`], [`schedule`], [`telemetry`], [`web`] |
@@ -58,6 +58,7 @@
 //! | question | place |
 //! |---|---|
 //! | what does this scope text mean? | [`domain::scopes`], and its `catalogue.toml` |
+//! | which scopes does an app need? | [`domain::advice`], and `docs/scopes.md` |
 //! | which class, ready or not, and on what evidence? | [`domain::grant`], [`domain::evidence`], [`domain::class`] |
 //! | why is this person not prompted? | [`domain::decide`], [`domain::reason`] |
 //! | who was told what, and does it still count? | [`domain::told`], and `docs/prompts.md` |
@@ -82,6 +83,12 @@
 //! | who is passed over so that a stage's effect is measured? | [`domain::hold_back`] |
 //! | what do the tables hold? | `migrations/`, and `docs/database.md` |
 //! | did this message go out? | [`delivery::outcome`], `docs/email.md`, `docs/webhooks.md` |
+//! | what does this answer of Xero's mean? | [`xero::answer`], [`xero::error`], and `docs/xero.md` |
+//! | how often is Xero called? | [`xero::limits`], [`jobs::calling`] |
+//! | what does Xero do, as far as is known? | [`simulation::xero`], and `docs/xero.md` |
+//! | when does a job begin, and who runs it? | [`jobs::firing`], [`jobs::scheduler`], [`jobs::hold`], and `docs/running.md` |
+//! | what happens when the database goes away, or the process is to stop? | [`jobs::weather`], [`jobs::shutdown`] |
+//! | what is told to those who watch? | [`jobs::health`], [`report::metrics`], and `docs/metrics.md` |
 //! | what does this exit code mean? | [`jobs::exit`], [`jobs::Failure`] |
 
 pub mod cli;

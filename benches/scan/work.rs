@@ -29,6 +29,7 @@ pub async fn scan(place: &Place, inventory: &Path, size: u64) -> Result<Duration
         rules: &rules,
         required: config.campaign.required,
         app_flow: config.app.flow,
+        has_list: false,
         limits: config.guard,
         now,
         run_id: id,

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::domain::class::Class;
-use crate::domain::connection::{Connection, Presence};
+use crate::domain::connection::Connection;
 use crate::domain::decide::Rules;
 use crate::domain::digest::named_prompt;
 use crate::domain::grant::{ConnectionKey, GrantId, Readiness, Unsettled};
@@ -19,14 +19,24 @@ use crate::domain::scopes::{Scope, ScopeSet};
 use crate::jobs::bearings::Bearings;
 use crate::jobs::exit::Exit;
 use crate::report::pseudonym::Naming;
+use crate::store::lists::Known;
 use crate::store::settings::Keys;
+use crate::store::signals::Signal;
 use crate::store::{ScopeSets, Store};
 
+use super::checklist::{Checklist, checklists, write_steps};
 use super::context::{Context, Trouble, shows_addresses};
 use super::format::Format;
 use super::history::Happened;
 
+const EXAMPLES: &str = "\
+Examples:
+  worker explain ann@customer.example                why did my customer get this mail?
+  worker explain XC-1A2B3-4C5D6                      by the reference at the foot of the message
+  worker explain AC-96124 --format json              by your own number for the customer";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// A connection, tenant, person, account, address, or the reference of a message
     id: String,
@@ -55,7 +65,14 @@ struct Explained {
     missing: Vec<&'static str>,
     held: Vec<&'static str>,
     evidence: Vec<Read>,
+    /// In Xero's own list.
+    xero: Option<InXero>,
     people: Vec<String>,
+    /// The last time that Xero was seen to refuse a call of this grant for want of a scope.
+    signal: Option<Signal>,
+    /// What people have to do, where the program does nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checklist: Option<Checklist>,
     next: Next,
     history: Vec<Happened>,
 }
@@ -65,6 +82,27 @@ struct Read {
     source: &'static str,
     at: Option<DateTime<Utc>>,
     scopes: Vec<&'static str>,
+}
+
+/// What Xero's own list says of it.
+#[derive(Serialize)]
+struct InXero {
+    connection_id: String,
+    created_at: Option<DateTime<Utc>>,
+    updated_at: Option<DateTime<Utc>>,
+    /// Since when good lists lack it.
+    missing_since: Option<DateTime<Utc>>,
+}
+
+impl InXero {
+    fn of(known: &Known) -> Self {
+        Self {
+            connection_id: known.at_xero.id.to_string(),
+            created_at: known.at_xero.created_at,
+            updated_at: known.at_xero.updated_at,
+            missing_since: known.missing_since,
+        }
+    }
 }
 
 /// Connections by whatever somebody has at hand.
@@ -113,7 +151,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         true => Naming::Addresses,
         false => Naming::Pseudonyms(&keys.pseudonym),
     };
-    let explained = explain(&store, &sets, &rules, bearings.edition, naming, found).await?;
+    let lists = checklists(&store, &sets, config, naming, &found).await?;
+    let manual = found.iter().filter(|connection| connection.standing.manual);
+    let lists = manual.map(|connection| connection.key).zip(lists).collect();
+    let explained = explain(&store, &sets, &rules, bearings.edition, naming, found, lists).await?;
     store.close().await;
     let mut out = io::stdout().lock();
     match arguments.format {
@@ -142,6 +183,7 @@ async fn explain(
     edition: i64,
     naming: Naming<'_>,
     found: Vec<Connection>,
+    mut lists: HashMap<ConnectionKey, Checklist>,
 ) -> Result<Vec<Explained>, Trouble> {
     let keys: Vec<ConnectionKey> = found.iter().map(|connection| connection.key).collect();
     let mut grants: Vec<GrantId> = found.iter().map(|connection| connection.facts.grant).collect();
@@ -152,10 +194,17 @@ async fn explain(
             Happened::change(change.changed_at, &change.what, change.before, change.after);
         changes.entry(change.connection_key).or_default().push(happened);
     }
+    for aftermath in store.aftermaths(&keys).await? {
+        let events = aftermath.events().into_iter();
+        let happened = events.map(|(what, at)| Happened::change(at, what, None, None));
+        changes.entry(aftermath.connection_key).or_default().extend(happened);
+    }
+    let known = store.known_of(&keys).await?;
     for story in store.prompt_stories(&keys).await? {
         changes.entry(story.connection_key).or_default().extend(Happened::of(&story, naming));
     }
     let settled = store.settled_scopes(&grants, sets).await?;
+    let signals = store.signals(&grants).await?;
     let unsettled: HashMap<GrantId, Option<Unsettled>> = store
         .grant_rows(&grants)
         .await?
@@ -164,7 +213,7 @@ async fn explain(
         .collect();
     let mut together: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
     for connection in store.connections_of_grants(&grants, sets).await? {
-        if connection.presence != Presence::Gone {
+        if connection.is_listed() {
             together.entry(connection.facts.grant).or_default().push(connection);
         }
     }
@@ -174,9 +223,9 @@ async fn explain(
     for connection in found {
         let grant = connection.facts.grant;
         let own = std::slice::from_ref(&connection);
-        let siblings = match connection.presence {
-            Presence::Gone => own,
-            Presence::Present | Presence::RowBad => together.get(&grant).map_or(own, Vec::as_slice),
+        let siblings = match connection.is_listed() {
+            true => together.get(&grant).map_or(own, Vec::as_slice),
+            false => own,
         };
         let held = settled.get(&grant).copied().unwrap_or_default();
         let reason = unsettled.get(&grant).copied().flatten();
@@ -212,7 +261,10 @@ async fn explain(
                     scopes: names(reading.scopes),
                 })
                 .collect(),
+            xero: known.get(&connection.key).map(InXero::of),
             people: parties.iter().map(|party| naming.name(&party.recipient.key())).collect(),
+            signal: signals.get(&grant).cloned(),
+            checklist: lists.remove(&connection.key),
             next: rules.next(&connection, siblings, held, reason, &past),
             history,
         });
@@ -272,6 +324,21 @@ fn text(one: &Explained, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
             joined(&read.scopes)
         )?;
     }
+    if let Some(xero) = &one.xero {
+        let stands = match xero.missing_since {
+            Some(since) => format!("missing from its list since {}", when(Some(since), zone)),
+            None => format!("created {}", when(xero.created_at, zone)),
+        };
+        writeln!(out, "  at Xero         {}, {stands}", xero.connection_id)?;
+    }
+    if let Some(signal) = &one.signal {
+        let lacked = if signal.needs.is_empty() { "a scope" } else { &signal.needs };
+        let at = when(Some(signal.last_seen_at), zone);
+        writeln!(
+            out,
+            "  refused by Xero {at}: a call for want of {lacked}; prompted before others"
+        )?;
+    }
     let action = match one.next.action {
         NextAction::Prompt => "a prompt",
         NextAction::Remove => "a removal",
@@ -283,6 +350,10 @@ fn text(one: &Explained, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
     }
     for reason in &one.next.reasons {
         writeln!(out, "    {:<22} {}", reason.code.as_str(), reason.text)?;
+    }
+    if let Some(list) = &one.checklist {
+        writeln!(out, "  for a person to do, by `worker checklist done`:")?;
+        write_steps(&list.steps, out)?;
     }
     for (number, happened) in one.history.iter().enumerate() {
         let what = match (&happened.before, &happened.after) {

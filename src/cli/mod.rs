@@ -1,7 +1,13 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
+mod aftermath;
+mod answering;
+mod approve;
 mod audit;
+mod check;
+mod checklist;
+mod completions;
 mod confirm;
 mod context;
 mod due;
@@ -9,13 +15,18 @@ mod exempt;
 mod explain;
 mod forget;
 pub mod format;
+mod healthcheck;
 mod history;
+mod init;
+mod lines;
 mod migrate;
 mod outcomes;
 mod pause;
+mod plan;
 mod preview;
 mod purge;
 mod report;
+mod run;
 mod run_once;
 pub mod scopes;
 mod settle;
@@ -36,10 +47,20 @@ use crate::telemetry::{self, LogFormat};
 
 use context::Context;
 
+const FIRST_STEPS: &str = "\
+First steps:
+  worker --config builtin run-once --dry-run     the plan for an invented company
+  worker init                                    a configuration of your own
+  worker check --offline                         what is missing, and what to do
+  worker run-once --dry-run                      who would be told what; changes nothing
+  worker preview invitation                      a message as it would be sent
+  worker explain ann@customer.example            why did my customer get this mail?
+Each command has examples of its own: worker check --help";
+
 /// Moves an app's Xero connections from broad to granular OAuth scopes: scans the stored
 /// connections, says who still has to consent again, and reports progress.
 #[derive(Debug, Parser)]
-#[command(name = "worker", version, about, max_term_width = 100)]
+#[command(name = "worker", version, about, max_term_width = 100, after_help = FIRST_STEPS)]
 struct Arguments {
     /// The configuration; `builtin` is the embedded example. Without it: ./jobs.toml
     #[arg(long, global = true, value_name = "FILE", env = "WORKER_CONFIG")]
@@ -58,6 +79,10 @@ struct Arguments {
 enum Command {
     /// Run the jobs now, in the order of jobs.toml
     RunOnce(run_once::Arguments),
+    /// Stay up and run each job on its schedule
+    Run,
+    /// Ask the `worker run` of this machine whether it is alive
+    Healthcheck(healthcheck::Arguments),
     /// Where the campaign stands, by the last complete scan
     Status(status::Arguments),
     /// The full progress report: where it stands, how it goes, and where it will end
@@ -74,6 +99,11 @@ enum Command {
     /// Never write to an address
     #[command(subcommand)]
     Suppress(suppress::Command),
+    /// What people do for connections that the program leaves alone: custom and OAuth 1.0a
+    #[command(subcommand)]
+    Checklist(checklist::Command),
+    /// Go through everything that a campaign needs: fine, doubtful or wrong, and what to do
+    Check(check::Arguments),
     /// Stop all effects, on every replica, at once
     Pause(pause::PauseArguments),
     /// Let effects happen again
@@ -95,10 +125,20 @@ enum Command {
     /// What was done and decided, and whether that record is whole
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Draw up a plan of the removals that come due, for named people to sign off
+    Plan(plan::Arguments),
+    /// Sign a plan of removals off
+    Approve(approve::ApproveArguments),
+    /// The plans of removals, with who signed them and what became of them
+    Plans(approve::PlansArguments),
     /// Let the one scan through that the guard stopped
     AcceptScan(accept_scan::Arguments),
     /// Bring the database's schema up to date
     Migrate(migrate::Arguments),
+    /// A first configuration
+    Init(init::Arguments),
+    /// Shell completions, and the manual page
+    Completions(completions::Arguments),
 }
 
 /// Does what the command line says.
@@ -131,6 +171,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let exit = runtime.block_on(async {
         let outcome = match arguments.command {
             Command::RunOnce(arguments) => run_once::run(&context, arguments).await,
+            Command::Run => run::run(&context).await,
+            Command::Healthcheck(arguments) => healthcheck::run(&context, arguments).await,
             Command::Status(arguments) => status::run(&context, arguments).await,
             Command::Report(arguments) => report::run(&context, arguments).await,
             Command::Explain(arguments) => explain::run(&context, arguments).await,
@@ -138,17 +180,24 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Preview(arguments) => preview::run(&context, arguments).await,
             Command::Exempt(command) => exempt::run(&context, command).await,
             Command::Suppress(command) => suppress::run(&context, command).await,
+            Command::Check(arguments) => check::run(&context, arguments).await,
+            Command::Checklist(command) => checklist::run(&context, command).await,
             Command::Pause(arguments) => pause::pause(&context, arguments).await,
             Command::Resume(arguments) => pause::resume(&context, arguments).await,
             Command::Confirm(arguments) => confirm::run(&context, arguments).await,
             Command::Settle(arguments) => settle::run(&context, arguments).await,
             Command::Outcomes(command) => outcomes::run(&context, command).await,
-            Command::Scopes(command) => scopes::run(&context, command),
             Command::Forget(arguments) => forget::run(&context, arguments).await,
             Command::Purge(arguments) => purge::run(&context, arguments).await,
             Command::Audit(command) => audit::run(&context, command).await,
+            Command::Plan(arguments) => plan::run(&context, arguments).await,
+            Command::Approve(arguments) => approve::approve(&context, arguments).await,
+            Command::Plans(arguments) => approve::list(&context, arguments).await,
+            Command::Scopes(command) => scopes::run(&context, command).await,
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,
+            Command::Init(arguments) => init::run(arguments),
+            Command::Completions(arguments) => completions::run(&arguments),
         };
         outcome.unwrap_or_else(|trouble| context.tell(&trouble))
     });

@@ -8,8 +8,11 @@ use crate::delivery::render::RenderError;
 use crate::delivery::sample::{CORRECTION, Occasion};
 use crate::domain::digest::Digest;
 use crate::domain::grant::Readiness;
+use crate::domain::win_back::STAGES;
 use crate::jobs::exit::Exit;
-use crate::jobs::messages::{Signing, Unready, correction, renderer, stage_occasion};
+use crate::jobs::messages::{
+    Signing, Unready, correction, follow_up_occasion, renderer, stage_occasion,
+};
 use crate::jobs::shown::digest_about;
 
 use super::context::{Context, Trouble, environment};
@@ -24,9 +27,17 @@ enum Form {
     Eml,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  worker preview invitation                          with sample data
+  worker preview final-notice --format html > notice.html
+  worker preview reminder --connection ID            as that person would get it";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// A stage of the campaign, or `correction`
+    /// A stage of the campaign, `correction`, or what follows a removal: `crossed`, `removed`,
+    /// `removed-reminder`, `removed-last`
     stage: String,
     /// About this connection, to the person responsible for it; otherwise with sample data
     #[arg(long, value_name = "ID")]
@@ -84,11 +95,14 @@ fn occasion(context: &Context, config: &Config, name: &str) -> Result<Occasion, 
     if name == CORRECTION {
         return Ok(correction(config, context.now()));
     }
-    let stages: Vec<&str> =
-        config.campaign.stages.iter().map(|stage| stage.name.as_str()).collect();
+    if let Some(follow_up) = config.win_back.iter().find(|one| one.stage.name == name) {
+        return Ok(follow_up_occasion(config, follow_up, context.now()));
+    }
+    let stages = config.campaign.stages.iter().map(|stage| stage.name.as_str());
+    let names: Vec<&str> = stages.chain([CORRECTION]).chain(STAGES).collect();
     Err(Trouble::Usage(
         format!("the campaign has no stage {name:?}"),
-        format!("name one of {}, {CORRECTION}", stages.join(", ")),
+        format!("name one of {}", names.join(", ")),
     ))
 }
 

@@ -21,6 +21,7 @@ use crate::store::runs::RunRecord;
 use crate::store::settling::PromptHead;
 use crate::store::{self, Store};
 
+use super::aftermath::Aftermath;
 use super::context::{Context, Trouble};
 use super::format::Format;
 
@@ -63,6 +64,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         let planned = planning.run().await.map_err(|error| Trouble::Failure(error.into()))?;
         progress.exempt = Some(planned.exempt);
     }
+    let retained = progress.ready.unwrap_or_default();
+    let aftermath = Aftermath::of(config, &store, retained, now).await?;
     store.close().await;
     let mut out = io::stdout().lock();
     let next = config.campaign.next_stage(now);
@@ -82,6 +85,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
                 "unknown_prompts": unknown.iter().map(unknown_json).collect::<Vec<_>>(),
                 "last_scan_at": last.as_ref().map(|last| last.finished_at),
                 "standing": standing,
+                "funnel": aftermath.funnel,
+                "xero": aftermath.xero,
                 "stage_due": due.map(|stage| &stage.name),
                 "next_stage": next.map(|stage| serde_json::json!({
                     "name": stage.name, "opens_at": config.campaign.opens(stage),
@@ -94,6 +99,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             writeln!(out, "{}", config.app.name)?;
             plan_text::standing(&config.campaign, &progress, &mut out)?;
             let zone = config.campaign.zone;
+            aftermath.write(zone, &mut out)?;
             if let Some(pause) = &pause {
                 let since = pause.paused_at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
                 let Pause { by, reason, .. } = pause;

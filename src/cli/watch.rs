@@ -102,6 +102,10 @@ impl Watcher for Watch {
         self.tell("prompting", prompts, Some(total), "prompts");
     }
 
+    fn removing(&self, removals: u64, total: u64) {
+        self.tell("removing", removals, Some(total), "removals");
+    }
+
     fn done(&self) {
         let Ok(mut state) = self.state.lock() else { return };
         if let Some(bar) = state.bar.take() {

@@ -9,6 +9,7 @@ mod campaign;
 mod channels;
 mod database;
 mod database_url;
+mod draft;
 mod email;
 mod file;
 mod http;
@@ -16,6 +17,7 @@ mod inventory;
 mod jobs;
 mod link;
 mod messages;
+mod metrics;
 mod nearest;
 mod problem;
 mod prompts;
@@ -39,17 +41,20 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use crate::domain::campaign::{Campaign, GuardLimits, PromptPolicy, RemovalPolicy};
+use crate::domain::win_back::{FollowUp, follow_ups};
 
 pub use app::App;
 pub use database::{Database, Migrate};
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
+pub use draft::{Choice, Kind, draft};
 pub use email::{Email, HttpMail, Login, Mailbox, Smtp, Tls, Transport};
 pub use file::MailFolder;
 pub use http::Http;
 pub use inventory::{COLUMNS, Inventory, InventoryUrl, InventoryUrlError, Source};
-pub use jobs::{Job, REPORT_ENDINGS, Step};
+pub use jobs::{CatchUp, Job, REPORT_ENDINGS, Step};
 pub use link::Link;
 pub use messages::Messages;
+pub use metrics::Metrics;
 pub use problem::{ConfigErrors, Problem};
 pub use report::Report;
 pub use retention::Retention;
@@ -78,9 +83,12 @@ pub struct Config {
     pub file: MailFolder,
     pub webhooks: Vec<Webhook>,
     pub removal: Option<RemovalPolicy>,
+    /// What people are told after a removal, also once no more are carried out.
+    pub win_back: Vec<FollowUp>,
     pub report: Report,
     pub xero: Xero,
     pub http: Http,
+    pub metrics: Metrics,
     pub retention: Retention,
     pub jobs: Vec<Job>,
 }
@@ -158,15 +166,18 @@ impl Config {
         let report = Report::read(root);
         let xero = Xero::read(root);
         let http = Http::read(root);
+        let metrics = Metrics::read(root);
         let retention = Retention::read(root);
         let jobs = Job::read_all(root);
         let (inventory, guard) = inventory?;
+        let campaign = campaign?;
         Some(Self {
             app: app?,
             database: database?,
             inventory,
             guard,
-            campaign: campaign?,
+            win_back: follow_ups(&campaign, removal.as_ref()),
+            campaign,
             prompts,
             link,
             messages,
@@ -177,6 +188,7 @@ impl Config {
             report,
             xero: xero?,
             http,
+            metrics,
             retention,
             jobs: jobs?,
         })

@@ -7,12 +7,17 @@ use super::table::Table;
 use super::value::{Days, FromToml, Percent, Value};
 use crate::domain::campaign::{Approval, PerPerson, RemovalPolicy, Stage};
 use crate::domain::class::Class;
+use crate::domain::win_back::DAYS;
+
+/// Percent, where nothing else is written.
+const TENTH: f64 = 10.0;
 
 /// Reads the table and holds it against the stages, if those are right themselves.
 pub(super) fn read(root: &Table<'_>, stages: Option<&[Stage]>) -> Option<RemovalPolicy> {
     let table = root.table("removal")?;
     let enabled = table.get("enabled").unwrap_or(false);
     let days = |Days(days): Days| days;
+    let percent = |key| table.get(key).map_or(TENTH, |Percent(percent): Percent| percent);
     let min_prompts = table.spanned::<u32>("min_prompts");
     let min_notice_days = table.spanned::<Days>("min_notice_days");
     table.need(enabled, "min_prompts", "3");
@@ -45,7 +50,11 @@ pub(super) fn read(root: &Table<'_>, stages: Option<&[Stage]>) -> Option<Removal
         max_per_day: table.knob(enabled, "max_per_day", "200"),
         max_percent: table.knob(enabled, "max_percent", "5").map(|Percent(percent)| percent),
         ramp: table.items("ramp"),
+        max_failed_percent: percent("max_failed_percent"),
+        min_returned_percent: percent("min_returned_percent"),
+        max_drift_percent: percent("max_drift_percent"),
         covered: table.get("covered").unwrap_or(false),
+        win_back_days: win_back_days(&table),
     };
     table.finish();
     Some(policy)
@@ -84,6 +93,24 @@ fn enough_notice(table: &Table<'_>, min_notice: Option<&Spanned<Days>>, stages: 
         );
         let help = format!("write less than {days_left}, or an earlier day for the final stage");
         table.reading().report(notice.span(), Kind::Wrong, Wrong::new(message, help));
+    }
+}
+
+/// Three days, each later than the one before.
+fn win_back_days(table: &Table<'_>) -> [u32; 3] {
+    let days: Vec<u32> =
+        table.items::<Days>("win_back_days").into_iter().map(|Days(days)| days).collect();
+    let Some(value) = table.value("win_back_days") else { return DAYS };
+    match <[u32; 3]>::try_from(days) {
+        Ok(days) if days.is_sorted_by(|one, next| one < next) => days,
+        _ => {
+            value.wrong(Wrong::new(
+                "`win_back_days` is not three days, each later than the one before",
+                "write `win_back_days = [0, 7, 21]`: after a removal people are told at once, \
+                 reminded, and told for the last time",
+            ));
+            DAYS
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use super::reading::Reading;
 use super::table::Table;
 use super::value::{Days, FromToml, Value};
 use crate::domain::campaign::{Channel, Stage, StageDay};
+use crate::domain::decide::CORRECTION;
+use crate::domain::win_back;
 
 /// Reads all stages, in the order of their days; `None` when one cannot be read.
 pub(super) fn read(campaign: &Table<'_>, means: &Means<'_>) -> Option<Vec<Stage>> {
@@ -86,9 +88,19 @@ fn with_above(stages: &[Written]) -> impl Iterator<Item = (&Written, &[Written])
     stages.iter().enumerate().map(|(index, stage)| (stage, &stages[..index]))
 }
 
+/// What else people are told under: that the deadline moved, and what follows a removal.
+const RESERVED: [&str; 5] =
+    [CORRECTION, win_back::CROSSED, win_back::REMOVED, win_back::REMINDER, win_back::LAST];
+
 fn check_names(reading: &Reading<'_>, stages: &[Written]) {
     for (stage, above) in with_above(stages) {
         let Some(name) = &stage.name else { continue };
+        if RESERVED.contains(&name.get_ref().as_str()) {
+            let message =
+                format!("\"{}\" is the name of a message outside the stages", name.get_ref());
+            let help = "write another name";
+            reading.report(name.span(), Kind::Wrong, Wrong::new(message, help));
+        }
         if above.iter().filter_map(|other| other.name.as_ref()).any(|other| other == name) {
             let message = format!("a second stage is called \"{}\"", name.get_ref());
             let help = "write a name of its own: people are told once under each";

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::campaign::{PromptPolicy, RemovalPolicy};
+use super::ramp;
 use super::reason::{Code, Reason};
 
 /// What is used up already. On a first day all is zero.
@@ -44,15 +45,22 @@ impl Budget {
         budget
     }
 
-    /// For removals in this run, out of `present` connections.
+    /// For removals out of `present` connections, of which so many are spent in this run and
+    /// on this day.
     #[must_use]
-    pub fn of_removals(policy: &RemovalPolicy, present: u64, used: Used) -> Self {
+    pub fn of_removals(
+        policy: &RemovalPolicy,
+        present: u64,
+        (in_run, today): (u64, u64),
+        ramp: &ramp::Step,
+    ) -> Self {
         let mut budget = Self::default();
-        budget.cap(Code::MaxPerRun, policy.max_per_run.map(u64::from), 0);
-        budget.cap(Code::MaxPerDay, policy.max_per_day.map(u64::from), used.today);
+        budget.cap(Code::MaxPerRun, policy.max_per_run.map(u64::from), in_run);
+        budget.cap(Code::MaxPerDay, policy.max_per_day.map(u64::from), today);
         let share = policy.max_percent.map(|percent| share(present, percent));
-        budget.cap(Code::MaxPercent, share, used.today);
-        budget.cap(Code::Ramp, step(&policy.ramp, used.days), used.today);
+        budget.cap(Code::MaxPercent, share, today);
+        let code = if ramp.waits.is_some() { Code::RampWaits } else { Code::Ramp };
+        budget.cap(code, step(&policy.ramp, ramp.step), today);
         budget
     }
 
@@ -141,7 +149,7 @@ fn step(ramp: &[u32], day: usize) -> Option<u64> {
     clippy::cast_sign_loss,
     reason = "percent is within 0..=100 and counts stay far below 2^52"
 )]
-fn share(whole: u64, percent: f64) -> u64 {
+pub(super) fn share(whole: u64, percent: f64) -> u64 {
     (whole as f64 * percent / 100.0).floor() as u64
 }
 

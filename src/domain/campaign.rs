@@ -132,6 +132,15 @@ pub struct RemovalPolicy {
     /// Of the present connections, per campaign day.
     pub max_percent: Option<f64>,
     pub ramp: Vec<u32>,
+    /// Of the last step's removals: more failures keep the ramp at its step.
+    pub max_failed_percent: f64,
+    /// Of the last step's removals: as many have to be back before the next step.
+    pub min_returned_percent: f64,
+    /// Of an approved plan: more that is not so any more stops all of it.
+    pub max_drift_percent: f64,
+    /// Days after a removal on which its people are told: that it happened, once more, and for
+    /// the last time.
+    pub win_back_days: [u32; 3],
     pub covered: bool,
 }
 

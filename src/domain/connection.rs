@@ -34,6 +34,13 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether something in it was dated after a moment: a consent, or the connecting itself.
+    #[must_use]
+    pub fn are_newer_than(&self, moment: DateTime<Utc>) -> bool {
+        let consents = self.evidence.iter().filter_map(|reading| reading.at);
+        consents.chain(self.connected_at).any(|at| at > moment)
+    }
+
     /// Only organisations hold accounting scopes; a type that is not given is taken for one
     /// (docs/xero.md, "Grants and connections").
     #[must_use]
@@ -66,7 +73,7 @@ pub fn take_apart(row: Row) -> (ConnectionKey, Facts, Person) {
     (key, facts, row.person)
 }
 
-/// Whether the host still lists a connection.
+/// Whether a connection is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Presence {
     Present,
@@ -74,6 +81,8 @@ pub enum Presence {
     RowBad,
     /// Missing from a complete scan.
     Gone,
+    /// This worker removed it and it has not come back, whether or not the host still lists it.
+    Removed,
 }
 
 impl Presence {
@@ -83,7 +92,21 @@ impl Presence {
             Self::Present => "present",
             Self::RowBad => "row_bad",
             Self::Gone => "gone",
+            Self::Removed => "removed",
         }
+    }
+
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Present, Self::RowBad, Self::Gone, Self::Removed];
+        all.into_iter().find(|presence| presence.as_str() == word)
+    }
+
+    /// Whether it is one of the connections that there are: counted, classified, prompted.
+    /// What is gone or removed stands outside.
+    #[must_use]
+    pub fn counts(self) -> bool {
+        matches!(self, Self::Present | Self::RowBad)
     }
 }
 
@@ -133,6 +156,20 @@ pub struct Connection {
     /// Another person's ready grant reaches the same tenant.
     pub covered: bool,
     pub first_seen_at: DateTime<Utc>,
+    /// Since when it is anything but present.
     pub absent_since: Option<DateTime<Utc>>,
     pub people: Vec<Responsible>,
+}
+
+impl Connection {
+    /// Whether the host lists it: its rows then say what its person consented to and who is
+    /// responsible, also when it has been removed.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        match self.presence {
+            Presence::Present | Presence::RowBad => true,
+            Presence::Gone => false,
+            Presence::Removed => self.people.iter().any(|person| person.fingerprint.is_some()),
+        }
+    }
 }

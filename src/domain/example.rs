@@ -33,6 +33,7 @@ pub fn stage(name: &str, days_before: u32, channels: &[Channel], is_final: bool)
 /// Removals from 30 days before the deadline on, after two stages and 21 days.
 pub fn removal() -> RemovalPolicy {
     RemovalPolicy {
+        win_back_days: [0, 7, 21],
         enabled: true,
         opens_days_before: Some(30),
         classes: vec![Class::BroadOnly],
@@ -48,6 +49,9 @@ pub fn removal() -> RemovalPolicy {
         max_per_day: None,
         max_percent: None,
         ramp: Vec::new(),
+        max_failed_percent: 10.0,
+        min_returned_percent: 10.0,
+        max_drift_percent: 10.0,
         covered: false,
     }
 }

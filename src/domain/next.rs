@@ -45,8 +45,10 @@ impl Rules<'_> {
         unsettled: Option<Unsettled>,
         past: &impl History,
     ) -> Next {
-        if connection.presence == Presence::Gone {
-            return Next::nothing(vec![Code::Gone.into()]);
+        match connection.presence {
+            Presence::Gone => return Next::nothing(vec![Code::Gone.into()]),
+            Presence::Removed => return self.after_removal(connection, past),
+            Presence::Present | Presence::RowBad => {}
         }
         match connection.standing.readiness {
             Readiness::Ready => return Next::nothing(vec![Code::AlreadyReady.into()]),
@@ -87,6 +89,20 @@ impl Rules<'_> {
             return Next { action: NextAction::Remove, at: None, reasons };
         }
         self.ahead(connection)
+    }
+
+    /// What people are still told of a removal.
+    fn after_removal(&self, connection: &Connection, past: &impl History) -> Next {
+        match self.next_follow_up(connection, past) {
+            None => Next::nothing(vec![Code::Removed.into()]),
+            Some((stage, at)) => {
+                let day = at.with_timezone(&self.campaign.zone).format("%Y-%m-%d");
+                let ahead = format!("{} is due on {day}, unless the tenant is back", stage.name);
+                let mut reasons = vec![Code::Removed.into(), Code::StageAhead.because(ahead)];
+                reasons.extend(self.switched_off());
+                Next { action: NextAction::Prompt, at: Some(at), reasons }
+            }
+        }
     }
 
     fn switched_off(&self) -> Option<Reason> {

@@ -40,10 +40,23 @@ codes! {
     TemplateFails = "template_fails", "a template cannot be used";
     ReconnectDown = "reconnect_down", "the host's reconnect address does not answer";
     Breaker = "breaker", "too many attempts failed";
-    NotBuilt = "not_built", "this version of the worker plans the step but cannot carry it out";
     NoApproval = "no_approval", "removals need an approved plan";
+    ListEmpty = "list_empty", "Xero's list is empty, and that proves nothing";
+    ListShort = "list_short", "Xero's list has far fewer connections than the last one";
+    ListIncomplete = "list_incomplete", "Xero's list is not whole";
+    ListUnread = "list_unread", "Xero's list could not be read";
+    NoRoom = "no_room", "the app is at its connection cap: who is removed may be unable to come back";
     DeadlinePassed = "deadline_passed", "the deadline has passed: nothing is removed any more";
+    PlanWaits = "plan_waits", "the newest plan of removals waits for approval";
+    PlanExpired = "plan_expired", "the approved plan of removals is past its time";
+    PlanOutdated = "plan_outdated", "the approved plan of removals was made for another configuration";
+    Drift = "drift", "too much of the approved plan is not so any more";
     NoXeroCredentials = "no_xero_credentials", "removals need [app] client_secret";
+    InventoryStale = "inventory_stale", "the last scan is older than max_inventory_age_minutes: let the job scan first";
+    ApprovalNone = "approval_none", "[removal] approval is none: removals go out that nobody signed off";
+    XeroRefuses = "xero_refuses", "Xero does not accept the app's credentials, or does not answer as documented";
+    XeroUnavailable = "xero_unavailable", "Xero cannot be reached, is down, or wants to be asked later";
+    ClockDiffers = "clock_differs", "this machine's clock and Xero's or the database's are minutes apart";
     Paused = "paused", "everything is paused";
     NotConfirmed = "not_confirmed", "no named person has confirmed what the program cannot see for itself";
     PreflightFailed = "preflight_failed", "what a message relies on does not work";
@@ -63,6 +76,13 @@ codes! {
     NoFinalNotice = "no_final_notice", "not everyone responsible was told the final notice";
     NoPromise = "no_promise", "nobody was told a removal date";
     PerPerson = "per_person", "another connection of the same person goes first";
+    RemovedBefore = "removed_before", "its tenant was removed in this campaign already, and none is twice";
+    RemovalUnknown = "removal_unknown", "whether a removal of its tenant took effect is not known yet: Xero's next complete list tells";
+    SetAside = "set_aside", "Xero lists it and refuses to remove it: a person has to look";
+    NotInPlan = "not_in_plan", "the approved plan does not have it";
+    ChangedSincePlan = "changed_since_plan", "it is not what was planned any more";
+    NotListed = "not_listed", "Xero's own list does not have it";
+    NotLookedAt = "not_looked_at", "it could not be looked at again right before its removal";
     Suppressed = "suppressed", "the address is on the list of those never written to";
     Refused = "refused", "the message was refused for good";
     Bounced = "bounced", "the message came back";
@@ -81,6 +101,7 @@ codes! {
     MaxPerAddressPerDay = "max_per_address_per_day", "the cap for one address and day is used up";
     MaxPercent = "max_percent", "the cap as a share of the connections is used up";
     Ramp = "ramp", "the ramp's step for this day is used up";
+    RampWaits = "ramp_waits", "the ramp stays at its step until the outcomes of the last one are in";
     // Of what comes next.
     StageDue = "stage_due", "the stage is due";
     StageAhead = "stage_ahead", "the stage opens later";
@@ -93,6 +114,7 @@ codes! {
     UserDisagrees = "user_disagrees", "the column xero_user_id and a stored token name different people";
     OtherClient = "other_client", "a stored token was issued to another app";
     Gone = "gone", "it was missing from the last complete scan";
+    Removed = "removed", "it was removed and has not come back";
 }
 
 /// A code with a sentence about the case at hand.
@@ -115,6 +137,25 @@ impl From<Code> for Reason {
 }
 
 impl Code {
+    /// Whether it stops something for the moment, or by somebody's will, and says nothing
+    /// about whether what was planned is still so.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        matches!(
+            self,
+            Self::RowBad
+                | Self::Exempt
+                | Self::PerPerson
+                | Self::RemovalUnknown
+                | Self::InFlight
+                | Self::RetryLater
+                | Self::NotLookedAt
+                | Self::Holiday
+                | Self::NotAWorkingDay
+                | Self::OutsideHours
+        )
+    }
+
     /// The code with a sentence of its own.
     #[must_use]
     pub fn because(self, text: impl Into<String>) -> Reason {

@@ -2,7 +2,7 @@
 
 use super::class::Class;
 
-/// How many connections there are of each kind. Gone ones stand outside the rest.
+/// How many connections there are of each kind. Gone and removed ones stand outside the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub connections: u64,
@@ -18,6 +18,12 @@ pub struct Tally {
     pub unreachable: u64,
     pub token_behind: u64,
     pub gone: u64,
+    /// Connections that the campaign removed, whatever became of them.
+    pub removed: u64,
+    /// Tenants that lost a connection so, and of which a ready grant was seen afterwards.
+    pub returned: u64,
+    /// Of the removed ones, those that the host still lists; counted for the guard alone.
+    pub removed_listed: u64,
     /// Part of `connections`: those known from earlier whose row is bad now.
     pub row_bad: u64,
 }

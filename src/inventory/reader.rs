@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use tokio::task::AbortHandle;
 
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::TenantId;
 
 use super::columns::Columns;
 use super::error::Error;
@@ -38,8 +38,9 @@ pub enum Source {
 pub enum Selection {
     #[default]
     All,
-    /// A second look at these, right before something is done to them.
-    Connections(Vec<ConnectionId>),
+    /// A second look at all that is about these, right before something is done to one of
+    /// them: a row that was given another connection id is found as well.
+    Tenants(Vec<TenantId>),
 }
 
 /// How far a reading is.

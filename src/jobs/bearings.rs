@@ -52,6 +52,8 @@ impl Bearings {
             suppressed: &self.suppressed,
             hold_back_key: &self.hold_back_key,
             correction: self.correction.as_ref(),
+            win_back: &config.win_back,
+            planned: None,
             founded_at: self.founded_at,
             now: self.now,
         }

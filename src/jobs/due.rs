@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::delivery::link::Links;
 use crate::domain::connection::Connection;
 use crate::domain::consent::scopes_to_ask;
-use crate::domain::decide::{CORRECTION, PromptLine, Rules};
+use crate::domain::decide::{PromptLine, Rules};
 use crate::domain::grant::GrantId;
 use crate::domain::scopes::{Scope, ScopeSet};
 use crate::report::pseudonym::Naming;
@@ -19,6 +19,10 @@ use crate::store::awaiting::Walk;
 
 use super::Failure;
 use super::sorter::{Groups, Sorter};
+use super::winning_back::Away;
+
+/// Grants with removed connections that are looked at together.
+const GRANTS: usize = 500;
 
 /// One person due at one stage.
 #[derive(Debug, Serialize)]
@@ -111,6 +115,7 @@ pub async fn due(
             }
         }
     }
+    removals(store, rules, edition, &mut lines).await?;
     let mut groups = Groups::of(lines.finish()?)?;
     while let Some((_, records)) = groups.next_group()? {
         let lines: Vec<Line> = records
@@ -119,6 +124,30 @@ pub async fn due(
             .collect::<io::Result<_>>()?;
         if let Some(due) = person(lines, rules, naming, links) {
             each(&due)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds who is to be told of removals.
+async fn removals(
+    store: &Store,
+    rules: &Rules<'_>,
+    edition: i64,
+    lines: &mut Sorter,
+) -> Result<(), Failure> {
+    let sets = store.scope_sets().await?;
+    let mut buffer = Vec::new();
+    for ids in Away::ids(store).await?.chunks(GRANTS) {
+        let Away { grants, here } = Away::of(store, ids, &sets).await?;
+        let settled = store.settled_scopes(ids, &sets).await?;
+        let past = store.past(edition, &grants).await?;
+        for connections in grants {
+            let Some(first) = connections.first() else { continue };
+            let held = settled.get(&first.facts.grant).copied().unwrap_or_default();
+            for line in &rules.win_back(&connections, &here, held, &past).prompts {
+                add(line, &connections, rules, lines, &mut buffer)?;
+            }
         }
     }
     Ok(())
@@ -134,10 +163,9 @@ fn add(
     let Some(connection) = connections.iter().find(|one| one.key == line.connection) else {
         return Ok(());
     };
-    let stages = &rules.campaign.stages;
     let facts = &connection.facts;
     let record = Line {
-        stage: stages.iter().position(|stage| stage == line.stage).unwrap_or(stages.len()),
+        stage: rules.place(line.stage),
         recipient: line.party.recipient.key(),
         channel: line.channel.to_string(),
         name: line.party.name.clone(),
@@ -167,7 +195,7 @@ fn person<'a>(
     links: Option<&Links>,
 ) -> Option<Due<'a>> {
     let first = lines.first()?;
-    let stage = rules.campaign.stages.get(first.stage).map_or(CORRECTION, |stage| &stage.name);
+    let stage = rules.stage_name(first.stage);
     let shows_names = matches!(naming, Naming::Addresses);
     let links = links.filter(|_| shows_names);
     let recipient = first.recipient.clone();
@@ -205,7 +233,7 @@ fn person<'a>(
                 .first()
                 .filter(|one| one.connection_key == grant.to_string())
                 .and_then(|one| one.tenant_id.parse().ok());
-            let until = rules.links_until(rules.now);
+            let until = rules.links_until(stage, rules.now);
             let named = ["host", stage, &recipient];
             DueGrant {
                 grant: grant.to_string(),

@@ -25,6 +25,8 @@ pub enum Failure {
     Report(#[from] PublishError),
     #[error("{0}")]
     Output(#[from] std::io::Error),
+    #[error("the job {job} was not free within its time budget: {by} has it")]
+    Held { job: String, by: String },
 }
 
 impl Failure {
@@ -38,7 +40,20 @@ impl Failure {
                 }
             }
             Self::InventoryUrl(_) | Self::Column(_) => Exit::Configuration,
-            Self::Scan(_) | Self::Store(_) | Self::Report(_) | Self::Output(_) => Exit::CouldNotRun,
+            Self::Scan(_)
+            | Self::Store(_)
+            | Self::Report(_)
+            | Self::Output(_)
+            | Self::Held { .. } => Exit::CouldNotRun,
+        }
+    }
+
+    /// Whether another try, a little later, may succeed with nothing changed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Scan(scan::Error::Store(error)) => error.may_pass(),
+            _ => false,
         }
     }
 
@@ -59,6 +74,10 @@ impl Failure {
             Self::InventoryUrl(error) => error.remedy(),
             Self::Report(error) => error.remedy().to_owned(),
             Self::Column(_) => "see docs/inventory.md for the names of the columns".to_owned(),
+            Self::Held { .. } => {
+                "one run of a job at a time: wait until that one has ended, or see whether it hangs"
+                    .to_owned()
+            }
             Self::Output(_) => "check where the output goes".to_owned(),
         }
     }

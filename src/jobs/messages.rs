@@ -14,6 +14,7 @@ use crate::delivery::templates::{TemplateProblem, Templates};
 use crate::domain::campaign::{Channel, Stage, StageDay};
 use crate::domain::composing::{LATE_LINK, removal_from};
 use crate::domain::consent::scopes_to_ask;
+use crate::domain::win_back::FollowUp;
 
 /// Why no messages can be made.
 #[derive(Debug, thiserror::Error)]
@@ -156,7 +157,21 @@ fn list(client_id: &str, from: &message::Mailbox) -> String {
 pub fn occasions(config: &Config, now: DateTime<Utc>) -> Vec<Occasion> {
     let campaign = &config.campaign;
     let stages = campaign.stages.iter().map(|stage| stage_occasion(config, stage, now));
-    stages.chain([correction(config, now)]).collect()
+    let follow_ups = config.win_back.iter().filter(|_| config.removal.is_some());
+    let follow_ups = follow_ups.map(|follow_up| follow_up_occasion(config, follow_up, now));
+    stages.chain([correction(config, now)]).chain(follow_ups).collect()
+}
+
+/// What is told after a removal.
+#[must_use]
+pub fn follow_up_occasion(config: &Config, follow_up: &FollowUp, now: DateTime<Utc>) -> Occasion {
+    let told = correction(config, now);
+    Occasion {
+        stage: follow_up.stage.name.clone(),
+        template: follow_up.stage.template.clone(),
+        links_until: told.dated + LATE_LINK,
+        ..told
+    }
 }
 
 /// A stage's message, as it would go out at its first hour to come.

@@ -12,6 +12,8 @@ pub trait Watcher: Send + Sync {
     fn deciding(&self, grants: u64);
     /// Prompts in hand so far, of those planned.
     fn sending(&self, _prompts: u64, _total: u64) {}
+    /// So many of the planned removals were begun.
+    fn removing(&self, _removals: u64, _total: u64) {}
     /// The step is over.
     fn done(&self);
 }

@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::delivery::link::Links;
 use crate::delivery::render::Renderer;
-use crate::domain::decide::CORRECTION;
+use crate::domain::decide::stage_name;
 use crate::domain::reason::Code;
+use crate::domain::win_back::{CROSSED, is_win_back};
 use crate::report::plan::{List, Plan, PromptEntry};
 use crate::report::pseudonym::Naming;
 use crate::store::Store;
@@ -40,6 +41,8 @@ pub(super) struct PromptStep<'a> {
     pub run_id: Uuid,
     /// When the inventory was read.
     pub looked_at: DateTime<Utc>,
+    /// The run is in another process's hands.
+    pub assists: bool,
 }
 
 /// What prompts are sent with.
@@ -65,7 +68,8 @@ impl Setting<'_> {
                 "an earlier worker was gone in the middle of sending: nobody knows whether these \
                  arrived"
             );
-            finished.progress.prompts_unknown = Some(unknown);
+            let before = finished.progress.prompts_unknown.unwrap_or_default();
+            finished.progress.prompts_unknown = Some(before + unknown);
             finished.exit = finished.exit.and(Exit::EffectFailed);
         }
         Ok(())
@@ -189,12 +193,15 @@ impl Setting<'_> {
             }
             None => work.keys(),
         };
-        let (stage, since) = match campaign.stages.get(work.stage) {
+        let stage = stage_name(campaign, &self.config.win_back, work.stage);
+        let why = match campaign.stages.get(work.stage) {
             Some(stage) => {
                 let since = campaign.opens(stage).with_timezone(&campaign.zone);
-                (stage.name.as_str(), format!("is due since {}", since.format("%Y-%m-%d")))
+                format!("is due since {}", since.format("%Y-%m-%d"))
             }
-            None => (CORRECTION, "names the new deadline".to_owned()),
+            None if stage == CROSSED => "answers a consent that a removal crossed".to_owned(),
+            None if is_win_back(stage) => "follows a removal".to_owned(),
+            None => "names the new deadline".to_owned(),
         };
         let count = work.keys().len();
         plan.prompts.push(&PromptEntry {
@@ -204,7 +211,7 @@ impl Setting<'_> {
             connections: keys.iter().map(Uuid::to_string).collect(),
             message_sha256: composed.map(|composed| composed.parcel.sha256.clone()),
             reason: format!(
-                "stage {stage} {since}; {count} connection{} await{} {}",
+                "stage {stage} {why}; {count} connection{} await{} {}",
                 if count == 1 { "" } else { "s" },
                 if count == 1 { "s" } else { "" },
                 work.missing
@@ -232,8 +239,13 @@ impl Setting<'_> {
         let total = work.len();
         let mut works = work.reader::<Work>()?;
         let mut leased = 0;
+        let mut owners = Vec::new();
+        if !step.assists {
+            store.share_run(step.run_id, true).await?;
+        }
         let stop = loop {
             let owner = new_id(self.clock, random);
+            owners.push(owner);
             let workplace = step.workplace;
             let mut aside = aside::set_aside(store).await?;
             let probe = probes.pop();
@@ -272,7 +284,7 @@ impl Setting<'_> {
             if sent.stop.is_none() && is_probe {
                 continue;
             }
-            if sent.stop != Some(Stop::Stale) {
+            if sent.stop != Some(Stop::Stale) || step.assists {
                 break sent.stop;
             }
             tracing::info!(
@@ -285,6 +297,10 @@ impl Setting<'_> {
             }
             step.bearings = Bearings::take(&workplace.store, self.clock.now()).await?;
         };
+        if !step.assists {
+            store.share_run(step.run_id, false).await?;
+            self.wait_for_others(store, step.run_id, &owners, finished).await?;
+        }
         self.say_why(stop, finished);
         Ok(())
     }
@@ -292,6 +308,12 @@ impl Setting<'_> {
     fn say_why(&self, stop: Option<Stop>, finished: &mut Finished) {
         let exit = match stop {
             None | Some(Stop::Stale) => return,
+            Some(Stop::Interrupted)
+                if self.until.is_some_and(|until| until <= self.clock.now()) =>
+            {
+                tracing::info!("the run's time is used up: the next run goes on");
+                Exit::Done
+            }
             Some(Stop::Interrupted) => {
                 tracing::warn!("stopped before all prompts were sent: the next run goes on");
                 Exit::CouldNotRun

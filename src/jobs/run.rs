@@ -1,22 +1,20 @@
 //! One run of one job: scan, plan what is due, report. Dry and real runs are the same code
-//! on different databases; the effects themselves are not built yet.
+//! on different databases.
 
 use std::ffi::OsString;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::config::{Config, Job, Source, Step};
+use crate::config::{Config, Job, Step};
 use crate::domain::calendar::days_to_deadline;
-use crate::domain::campaign::Approval;
-use crate::domain::reason::Code;
-use crate::inventory;
+use crate::domain::decide::Rules;
 use crate::report::plan::{BlockedBy, Plan};
 use crate::report::progress::Progress;
-use crate::store;
 use crate::telemetry;
 
 use super::bearings::Bearings;
@@ -28,7 +26,8 @@ use super::planning::{Planned, Planning};
 use super::progress::Watcher;
 use super::prompt_step::PromptStep;
 use super::prompting::Totals;
-use super::scan::{self, Scan};
+use super::remove_step::{InForce, RemoveStep};
+use super::weather::Patience;
 use super::workplace::Workplace;
 
 /// What every run of a process shares.
@@ -42,6 +41,8 @@ pub struct Setting<'a> {
     pub watcher: &'a dyn Watcher,
     pub cancel: &'a CancellationToken,
     pub show_addresses: bool,
+    /// When this run's time is used up, if it has a limit.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// A run that came to its end.
@@ -69,8 +70,8 @@ impl Finished {
     }
 }
 
-/// How often a scan starts over because another worker completed one meanwhile.
-const OVERTAKEN: u32 = 3;
+/// Longer than the tries within one outage.
+const AN_OUTAGE: Duration = Duration::from_secs(60);
 
 /// An id that sorts by time, from the run's own clock and chance.
 pub fn new_id(clock: &dyn Clock, random: &mut dyn Rng) -> Uuid {
@@ -88,11 +89,22 @@ impl Setting<'_> {
         workplace: &Workplace,
         random: &mut (dyn Rng + Send),
     ) -> Finished {
-        let started = Instant::now();
         let run_id = new_id(self.clock, random);
+        self.run_as(run_id, job, workplace, random).await
+    }
+
+    /// The same under a given id.
+    pub async fn run_as(
+        &self,
+        run_id: Uuid,
+        job: &Job,
+        workplace: &Workplace,
+        random: &mut (dyn Rng + Send),
+    ) -> Finished {
+        let started = Instant::now();
         let span = tracing::info_span!("run", run_id = %run_id, job = job.name);
         let mut finished = self.begun(job, run_id);
-        let body = self.body(job, workplace, run_id, &mut finished, random);
+        let body = self.patient_body(job, workplace, run_id, &mut finished, random);
         if let Err(failure) = tracing::Instrument::instrument(body, span.clone()).await {
             span.in_scope(|| complain(&failure));
             finished.exit = finished.exit.and(failure.exit());
@@ -125,7 +137,7 @@ impl Setting<'_> {
     }
 
     /// A run of which nothing is known yet but that it sends and removes nothing.
-    fn begun(&self, job: &Job, run_id: Uuid) -> Finished {
+    pub(super) fn begun(&self, job: &Job, run_id: Uuid) -> Finished {
         Finished {
             progress: Progress {
                 run_id,
@@ -146,12 +158,57 @@ impl Setting<'_> {
         }
     }
 
-    /// A run for which there is no workplace, for a reason that was told before.
+    /// A run for which there is no workplace, or no time left to tell more, for a reason that
+    /// was told before.
     pub fn report_failed_start(&self, job: &Job, exit: Exit, random: &mut dyn Rng) -> Finished {
-        let mut finished = self.begun(job, new_id(self.clock, random));
+        self.report_nothing(new_id(self.clock, random), job, exit)
+    }
+
+    /// A run that could not begin, with what is in force.
+    pub async fn report_unbegun(
+        &self,
+        run_id: Uuid,
+        job: &Job,
+        workplace: &Workplace,
+        exit: Exit,
+    ) -> Finished {
+        let mut finished = self.begun(job, run_id);
+        finished.exit = exit;
+        self.fall_back(workplace, &mut finished.progress).await;
+        report(&finished.progress);
+        finished
+    }
+
+    /// The same under a given id, when there is no time to look.
+    pub fn report_nothing(&self, run_id: Uuid, job: &Job, exit: Exit) -> Finished {
+        let mut finished = self.begun(job, run_id);
         finished.exit = exit;
         report(&finished.progress);
         finished
+    }
+
+    /// Does all of it, and goes on where it was when the database was away for a while.
+    async fn patient_body(
+        &self,
+        job: &Job,
+        workplace: &Workplace,
+        run_id: Uuid,
+        finished: &mut Finished,
+        random: &mut (dyn Rng + Send),
+    ) -> Result<(), Failure> {
+        let mut patience = Patience::of(self.config.database.wait);
+        let mut is_first = None;
+        loop {
+            let began = Instant::now();
+            let body = self.body(job, workplace, run_id, &mut is_first, finished, random);
+            let Err(failure) = body.await else { return Ok(()) };
+            if began.elapsed() > AN_OUTAGE {
+                patience.renew();
+            }
+            if self.dry_run || !patience.outlasts(&failure, self.clock, self.cancel).await {
+                return Err(failure);
+            }
+        }
     }
 
     async fn body(
@@ -159,6 +216,7 @@ impl Setting<'_> {
         job: &Job,
         workplace: &Workplace,
         run_id: Uuid,
+        is_first: &mut Option<bool>,
         finished: &mut Finished,
         random: &mut (dyn Rng + Send),
     ) -> Result<(), Failure> {
@@ -170,11 +228,20 @@ impl Setting<'_> {
         store.edition(self.config.campaign.deadline, self.clock.now()).await?;
         let begun_at = self.clock.now();
         let scan_id = new_id(self.clock, random);
-        let is_first = store.last_complete_scan().await?.is_none();
+        // Of the run, not of this try: a scan that it completed itself makes it no second one.
+        let is_first = match *is_first {
+            Some(known) => known,
+            None => *is_first.insert(store.last_complete_scan().await?.is_none()),
+        };
         let scans = job.steps.contains(&Step::Scan);
+        let removes = job.steps.contains(&Step::Remove);
+        if removes {
+            self.settle_removals(workplace, run_id, finished, random).await?;
+        }
         if scans && !self.scan(workplace, run_id, scan_id, finished).await? {
             return Ok(());
         }
+        let list = if scans { self.follow_scan(workplace, run_id).await? } else { None };
         let Some(last) = store.last_complete_scan().await? else {
             tracing::info!("no complete scan yet: there is nothing to plan or to count");
             return Ok(());
@@ -184,12 +251,34 @@ impl Setting<'_> {
         if finished.progress.bad_rows.is_none() {
             finished.progress.bad_rows = u64::try_from(last.bad_rows).ok();
         }
-        let blocked_by = self.gates(job, is_first);
+        let (signed, unsigned) = match removes {
+            true => self.plan_in_force(workplace).await?,
+            false => (None, Vec::new()),
+        };
+        let force = match signed {
+            Some(signed) => {
+                let entries = store.plan_entries(&signed.plan.id).await?;
+                Some(InForce::new(signed.plan, entries))
+            }
+            None => None,
+        };
+        let mut blocked_by = self.gates(job, is_first);
+        let of_removal = list.into_iter().filter(|_| removes).chain(unsigned);
+        blocked_by.extend(of_removal.map(|reason| BlockedBy {
+            step: Step::Remove.as_str(),
+            code: reason.code,
+            text: reason.text,
+        }));
         if job.steps.contains(&Step::Prompt) {
             self.sweep(store, finished).await?;
         }
         let bearings = Bearings::take(store, self.clock.now()).await?;
-        let planned = self.plan(&job.steps, workplace, &bearings, tally.connections).await?;
+        let rules = Rules {
+            planned: force.as_ref().map(|force| &force.keys),
+            ..bearings.rules(self.config)
+        };
+        let planned =
+            self.plan(&job.steps, workplace, (rules, bearings.edition), tally.connections).await?;
         finished.progress.exempt = Some(planned.exempt);
         finished.plan = Plan { blocked_by, ..planned.plan };
         for gate in &finished.plan.blocked_by {
@@ -200,9 +289,7 @@ impl Setting<'_> {
                 gate.text
             );
         }
-        if !self.dry_run {
-            finished.exit = finished.exit.and(unbuilt(&finished.plan));
-        }
+        let looked_at = if scans { begun_at } else { last.finished_at };
         if job.steps.contains(&Step::Prompt) {
             if self.config.prompts.enabled && !is_first && !self.dry_run {
                 let rules = bearings.rules(self.config);
@@ -220,120 +307,31 @@ impl Setting<'_> {
                 );
             }
             finished.plan.tomorrow = tomorrow;
-            let looked_at = if scans { begun_at } else { last.finished_at };
-            let step = PromptStep { workplace, bearings, run_id, looked_at };
+            let step = PromptStep { workplace, bearings, run_id, looked_at, assists: false };
             self.prompt(step, planned.work, finished, random).await?;
+        }
+        if removes {
+            let bearings = Bearings::take(store, self.clock.now()).await?;
+            let present = tally.connections;
+            let step = RemoveStep { workplace, bearings, run_id, looked_at, present, force };
+            self.remove(step, finished, random).await?;
+            // What was removed just now stands outside.
+            finished.progress.count(&store.tally().await?);
         }
         Ok(())
     }
 
-    /// Scans; tells whether what was read is in force.
-    pub(super) async fn scan(
-        &self,
-        workplace: &Workplace,
-        run_id: Uuid,
-        scan_id: Uuid,
-        finished: &mut Finished,
-    ) -> Result<bool, Failure> {
-        let config = self.config;
-        let rules = inventory::Rules {
-            client_id: config.app.client_id.clone(),
-            ignore_refresh_tokens: config.inventory.ignore_refresh_tokens,
-        };
-        let scan = Scan {
-            store: &workplace.store,
-            keys: &workplace.keys,
-            rules: &rules,
-            required: config.campaign.required,
-            app_flow: config.app.flow,
-            limits: config.guard,
-            now: self.clock.now(),
-            run_id,
-            scan_id,
-            watcher: self.watcher,
-            cancel: self.cancel,
-        };
-        let mut tries = 0;
-        let summary = loop {
-            tries += 1;
-            // A server that does not answer, or a pipe that nobody writes to, may take for ever.
-            let reader = tokio::select! {
-                biased;
-                () = self.cancel.cancelled() => return Err(scan::Error::Interrupted.into()),
-                reader = workplace.inventory(config, self.is_builtin, self.env) => reader?,
-            };
-            match scan.run(reader).await {
-                Err(scan::Error::Store(store::Error::Overtaken)) if tries < OVERTAKEN => {
-                    tracing::info!("another worker completed a scan meanwhile: starting over");
-                }
-                Err(scan::Error::Store(store::Error::Overtaken)) => {
-                    // As young as one of this run's own would be.
-                    tracing::info!("another worker's scan is in force: going on with that");
-                    return Ok(true);
-                }
-                other => break other?,
-            }
-        };
-        let effect = summary.effect;
-        finished.progress.bad_rows = Some(effect.bad_rows);
-        tracing::info!(
-            rows = effect.rows,
-            bad_rows = effect.bad_rows,
-            connections = summary.tally.connections,
-            class_changed = effect.changed,
-            newly_gone = effect.newly_gone,
-            warnings_address = summary.warnings.address,
-            warnings_time_zone = summary.warnings.time_zone,
-            warnings_date = summary.warnings.date,
-            "inventory read"
-        );
-        let Some(digest) = &summary.digest else { return Ok(true) };
-        let objections: Vec<String> = summary.objections.iter().map(ToString::to_string).collect();
-        let text = objections.join("; ");
-        if summary.accepted {
-            tracing::warn!(digest, "a named person let this scan through although {text}");
-            return Ok(true);
-        }
-        tracing::error!(
-            digest,
-            remedy = format!(
-                "look at what changed; if it is right, worker accept-scan {digest} --by NAME \
-                 --reason TEXT, and run again"
-            ),
-            "the scan was stopped and changed nothing: {text}"
-        );
-        finished.plan.blocked_by.push(BlockedBy {
-            step: Step::Scan.as_str(),
-            code: Code::ScanStopped,
-            text: format!("{text}; digest {digest}"),
-        });
-        finished.exit = finished.exit.and(Exit::Stopped);
-        self.fall_back(workplace, &mut finished.progress).await;
-        Ok(false)
-    }
-
-    /// What is still in force when this run brought nothing new.
-    async fn fall_back(&self, workplace: &Workplace, progress: &mut Progress) {
-        let Ok(Some(last)) = workplace.store.last_complete_scan().await else { return };
-        let Ok(tally) = workplace.store.tally().await else { return };
-        progress.count(&tally);
-        progress.bad_rows = progress.bad_rows.or(u64::try_from(last.bad_rows).ok());
-        let Ok(bearings) = Bearings::take(&workplace.store, self.clock.now()).await else { return };
-        let planned = self.plan(&[], workplace, &bearings, tally.connections).await;
-        progress.exempt = planned.ok().map(|planned| planned.exempt);
-    }
-
-    async fn plan(
+    pub(super) async fn plan(
         &self,
         steps: &[Step],
         workplace: &Workplace,
-        bearings: &Bearings,
+        (rules, edition): (Rules<'_>, i64),
         present: u64,
     ) -> Result<Planned, Failure> {
         let planning = Planning {
             store: &workplace.store,
-            rules: bearings.rules(self.config),
-            edition: bearings.edition,
+            rules,
+            edition,
             prompts: steps.contains(&Step::Prompt),
             removals: steps.contains(&Step::Remove),
             present,
@@ -341,47 +339,6 @@ impl Setting<'_> {
             cancel: self.cancel,
         };
         Ok(planning.run().await?)
-    }
-
-    /// What keeps whole steps from having effects, all at once.
-    fn gates(&self, job: &Job, is_first: bool) -> Vec<BlockedBy> {
-        let config = self.config;
-        let prompts_enabled = config.prompts.enabled;
-        let removal_enabled = config.removal.as_ref().is_some_and(|removal| removal.enabled);
-        let wants_approval =
-            config.removal.as_ref().is_some_and(|removal| removal.approval != Approval::None);
-        let is_live = matches!(config.inventory.source, Source::Sql { .. } | Source::Table);
-        let gates = [
-            (Step::Prompt, !prompts_enabled, Code::SwitchedOff),
-            (Step::Prompt, is_first, Code::FirstScan),
-            (Step::Remove, !removal_enabled, Code::SwitchedOff),
-            (Step::Remove, is_first, Code::FirstScan),
-            (Step::Remove, !is_live, Code::InventoryNotLive),
-            (Step::Remove, config.app.client_secret.is_none(), Code::NoXeroCredentials),
-            (Step::Remove, removal_enabled && wants_approval, Code::NoApproval),
-            (Step::Remove, self.clock.now() >= config.campaign.deadline, Code::DeadlinePassed),
-            (Step::Remove, removal_enabled, Code::NotBuilt),
-        ];
-        gates
-            .into_iter()
-            .filter(|(step, holds, _)| *holds && job.steps.contains(step))
-            .map(|(step, _, code)| BlockedBy {
-                step: step.as_str(),
-                code,
-                text: code.text().into(),
-            })
-            .collect()
-    }
-}
-
-/// An enabled step with something to do that this version cannot do is a stop, never a
-/// silent success.
-fn unbuilt(plan: &Plan) -> Exit {
-    let removes =
-        |gate: &BlockedBy| gate.step == Step::Remove.as_str() && gate.code == Code::NotBuilt;
-    match !plan.removals.is_empty() && plan.blocked_by.iter().any(removes) {
-        true => Exit::Stopped,
-        false => Exit::Done,
     }
 }
 

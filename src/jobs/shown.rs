@@ -48,11 +48,14 @@ pub async fn digest_about(
     let rules = Rules { now, ..bearings.rules(config) };
     let correction = Campaign::correction();
     let named = config.campaign.stages.iter().find(|stage| stage.name == occasion.stage);
-    let stage = named.unwrap_or(&correction);
+    let follow_up = config.win_back.iter().find(|one| one.stage.name == occasion.stage);
+    let stage = named.or(follow_up.map(|one| &one.stage)).unwrap_or(&correction);
     let is_shown = |one: &Connection| {
-        let awaits =
-            one.presence != Presence::Gone && one.standing.readiness == Readiness::Awaiting;
-        awaits || one.key == asked.key
+        let is_about = match follow_up {
+            Some(_) => one.presence == Presence::Removed,
+            None => one.presence.counts() && one.standing.readiness == Readiness::Awaiting,
+        };
+        is_about || one.key == asked.key
     };
     let about = store
         .connections_of_grants(&ids, sets)
@@ -63,11 +66,13 @@ pub async fn digest_about(
             let held = settled.get(&connection.facts.grant).copied().unwrap_or_default();
             let line = PromptLine {
                 stage,
+                wave: 0,
                 party: party.clone(),
                 channel: Channel::Email,
                 connection: connection.key,
                 missing: rules.missing(&connection, held),
                 last_used_at: connection.facts.last_used_at,
+                connected_at: connection.facts.connected_at,
                 // The one that was asked about comes first.
                 shown: usize::from(connection.key != asked.key),
             };

@@ -35,6 +35,7 @@ impl Setting<'_> {
             campaign: &campaign,
             prompts: &policy,
             removal: None,
+            win_back: &[],
             now: opens,
             ..bearings.rules(config)
         };

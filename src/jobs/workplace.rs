@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::config::{self, Config, DatabaseUrl, Migrate};
 use crate::domain::audit::Head;
+use crate::domain::ids::TenantId;
 use crate::inventory::{Columns, Reader, Selection, Source};
 use crate::store::home::{Home, Moved};
 use crate::store::settings::Keys;
@@ -92,6 +93,28 @@ impl Workplace {
         }
     }
 
+    /// For looking around: the database as it is, and where there is none, an empty private
+    /// one. The keys are `fresh` where it has none.
+    ///
+    /// # Errors
+    /// It cannot be used, or serves another app.
+    pub async fn as_it_is(config: &Config, fresh: &Keys) -> Result<Self, store::Error> {
+        let database = database(config)?;
+        if database.is_missing() {
+            return Self::copy(config, fresh).await;
+        }
+        let store = database.open_existing().await?;
+        let keys = store.bound_keys(&config.app.client_id).await?;
+        let keys = keys.unwrap_or_else(|| fresh.clone());
+        Ok(Self { store, keys, database, copy: None })
+    }
+
+    /// Whether it is a private copy.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.copy.is_some()
+    }
+
     /// Where the database is: of a private copy, the original.
     ///
     /// # Errors
@@ -122,6 +145,29 @@ impl Workplace {
         is_builtin: bool,
         env: &(dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Reader, Failure> {
+        self.open_inventory(config, is_builtin, env, Selection::All).await
+    }
+
+    /// Opens the inventory for a second look at all that it says about some tenants.
+    ///
+    /// # Errors
+    /// As [`Workplace::inventory`].
+    pub async fn second_look(
+        &self,
+        config: &Config,
+        env: &(dyn Fn(&str) -> Option<OsString> + Sync),
+        tenants: Vec<TenantId>,
+    ) -> Result<Reader, Failure> {
+        self.open_inventory(config, false, env, Selection::Tenants(tenants)).await
+    }
+
+    async fn open_inventory(
+        &self,
+        config: &Config,
+        is_builtin: bool,
+        env: &(dyn Fn(&str) -> Option<OsString> + Sync),
+        selection: Selection,
+    ) -> Result<Reader, Failure> {
         let columns = Columns::new(
             config.inventory.columns.iter().map(|(ours, theirs)| (*ours, theirs.as_str())),
         )?;
@@ -134,12 +180,12 @@ impl Workplace {
             config::Source::Sql { url, query } => Source::Sql {
                 url: SecretString::from(url.resolve(&|name| env(name))?.expose()),
                 query: query.clone(),
-                selection: Selection::All,
+                selection,
             },
             config::Source::Table => Source::Sql {
                 url: self.own_url(config),
                 query: "SELECT * FROM inventory".to_owned(),
-                selection: Selection::All,
+                selection,
             },
         };
         Ok(Reader::open(source, columns).await?)

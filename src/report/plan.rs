@@ -91,7 +91,10 @@ impl List {
     }
 
     /// Writes it as a JSON array.
-    fn write_array(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// `out` or the temporary file.
+    pub fn write_array(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.items.rewind()?;
         out.write_all(b"[")?;
         let mut items = BufReader::new(&mut self.items);
@@ -161,6 +164,8 @@ pub struct Tomorrow {
 #[derive(Debug, Default)]
 pub struct Plan {
     pub blocked_by: Vec<BlockedBy>,
+    /// What does not stop anything and somebody should know.
+    pub warnings: Vec<BlockedBy>,
     pub tomorrow: Option<Tomorrow>,
     pub prompts: List,
     pub removals: List,
@@ -180,6 +185,9 @@ impl Plan {
         self.removals.write_array(out)?;
         out.write_all(b",\"held_back\":")?;
         self.held_back.write_array(out)?;
+        if !self.warnings.is_empty() {
+            write!(out, ",\"warnings\":{}", serde_json::to_string(&self.warnings)?)?;
+        }
         out.write_all(b"}\n")
     }
 }

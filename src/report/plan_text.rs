@@ -42,6 +42,15 @@ pub fn write(
     for gate in &plan.blocked_by {
         writeln!(out, "  {:<8} blocked: {} ({})", gate.step, gate.text, gate.code.as_str())?;
     }
+    for warning in &plan.warnings {
+        writeln!(
+            out,
+            "  {:<8} warning: {} ({})",
+            warning.step,
+            warning.text,
+            warning.code.as_str()
+        )?;
+    }
     prompts(plan, out)?;
     if !progress.dry_run {
         sent(progress, out)?;

@@ -59,9 +59,8 @@ impl Progress {
         self.unreachable = Some(tally.unreachable);
         self.token_behind = Some(tally.token_behind);
         self.gone = Some(tally.gone);
-        // This version removes nothing and sends nothing.
-        self.removed = Some(0);
-        self.returned = Some(0);
+        self.removed = Some(tally.removed);
+        self.returned = Some(tally.returned);
         self.ready_percent = ready_percent(tally);
     }
 

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::connection::{Connection, Presence};
+use crate::domain::connection::Connection;
 use crate::domain::grant::GrantId;
 
 use super::{Error, ScopeSets, Store, with_db};
@@ -18,8 +18,8 @@ pub struct Walk {
 const PAGE: i64 = 500;
 
 impl Store {
-    /// The next page: all present connections of grants with an awaiting one, grouped by
-    /// grant. Empty at the end.
+    /// The next page: all connections that the host lists of grants with an awaiting one,
+    /// grouped by grant. Empty at the end.
     ///
     /// # Errors
     /// The database cannot be used.
@@ -29,7 +29,7 @@ impl Store {
         sets: &ScopeSets,
     ) -> Result<Vec<Vec<Connection>>, Error> {
         const SQL: &str = "SELECT DISTINCT grant_id FROM connections \
-            WHERE grant_id > $1 AND readiness = 'awaiting' AND presence <> 'gone' \
+            WHERE grant_id > $1 AND readiness = 'awaiting' AND presence IN ('present', 'row_bad') \
             ORDER BY grant_id LIMIT $2";
         if walk.ended {
             return Ok(Vec::new());
@@ -45,7 +45,7 @@ impl Store {
         let mut groups: Vec<Vec<Connection>> = Vec::with_capacity(grants.len());
         for connection in connections {
             // Who stands only in rows that are gone is no longer responsible for the rest.
-            if connection.presence == Presence::Gone {
+            if !connection.is_listed() {
                 continue;
             }
             match groups.last_mut() {

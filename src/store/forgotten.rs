@@ -10,7 +10,7 @@ use crate::domain::pseudonym::{Forgotten, pseudonym, replaced};
 
 use super::audit::append;
 use super::erasing::rewrite;
-use super::prompts::lock;
+use super::prompts::leasing_lock;
 use super::settings::{PSEUDONYM_KEY, lock_for_scan, unhex};
 use super::{Error, Store, Tx, with_db, with_tx};
 
@@ -112,7 +112,7 @@ impl Store {
         let mut tx = self.begin().await?;
         // A scan that is about to write, and whoever is about to lease, come before or after.
         lock_for_scan(&mut tx).await?;
-        lock(&mut tx).await?;
+        leasing_lock(&mut tx).await?;
         let sending: i64 = with_tx!(&mut tx, db => {
             sqlx::query_scalar(SENDING).bind(address).fetch_one(db).await
         })?;

@@ -11,7 +11,7 @@ use crate::domain::grant::{ConnectionKey, GrantId};
 use crate::domain::scopes::ScopeSet;
 
 use super::connections::{COLUMNS, ConnectionRow};
-use super::dialect::{Ids, with_ids};
+use super::dialect::{Ids, Words, with_ids, with_words};
 use super::{Error, ScopeSets, Store, with_db};
 
 /// Something that happened to a connection.
@@ -31,6 +31,7 @@ pub struct GrantRow {
     pub class: String,
     pub unsettled: Option<String>,
     pub scope_set: Option<i64>,
+    pub evidence_at: Option<DateTime<Utc>>,
     pub ready_at: Option<DateTime<Utc>>,
 }
 
@@ -95,6 +96,26 @@ impl Store {
         self.with_people(rows, sets).await
     }
 
+    /// Those of these recipients who stand in a row that the host lists. Reads all people once.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn listed_recipients(&self, recipients: Vec<String>) -> Result<Vec<String>, Error> {
+        if recipients.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statement = with_words(
+            self,
+            "SELECT DISTINCT people.recipient FROM people \
+             JOIN connections ON connections.connection_key = people.connection_key \
+             WHERE people.recipient {words} AND (connections.presence IN ('present', 'row_bad') \
+                OR connections.presence = 'removed' AND people.fingerprint IS NOT NULL)",
+        );
+        Ok(with_db!(self, db => {
+            sqlx::query_scalar(AssertSqlSafe(statement)).bind(Words(recipients)).fetch_all(db).await
+        })?)
+    }
+
     /// What changed about these connections, oldest first.
     ///
     /// # Errors
@@ -138,7 +159,7 @@ impl Store {
     pub async fn grant_rows(&self, grants: &[GrantId]) -> Result<Vec<GrantRow>, Error> {
         let statement = with_ids(
             self,
-            "SELECT grant_id, class, unsettled, scope_set, ready_at FROM grants \
+            "SELECT grant_id, class, unsettled, scope_set, evidence_at, ready_at FROM grants \
              WHERE grant_id {ids} ORDER BY grant_id",
         );
         let ids = Ids(grants.iter().map(|grant| grant.0).collect());

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod awaiting;
 mod binary;
 mod bulk;
+pub mod checklist;
 pub mod confirmations;
 pub mod connections;
 mod copy;
@@ -17,29 +18,40 @@ pub mod endpoints;
 mod erasing;
 mod error;
 pub mod exemptions;
+pub mod fires;
 pub mod forgotten;
 pub mod home;
+pub mod leases;
+pub mod lists;
 pub mod lookup;
 mod open;
 pub mod outcomes;
 mod past;
 pub mod pauses;
 mod pipe;
+pub mod plans;
+mod pooler;
 pub mod preflights;
+pub mod presence;
 pub mod prompts;
 pub mod purging;
 mod rates;
+pub mod removals;
+pub mod returns;
+mod rights;
 pub mod runs;
 pub mod scans;
 mod scope_sets;
 pub mod settings;
 pub mod settling;
+pub mod signals;
 pub mod standing;
 pub mod suppressions;
 mod tables;
 pub mod tally;
 pub mod writer;
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub use copy::PrivateCopy;
@@ -100,6 +112,19 @@ impl Store {
             Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
+    }
+
+    /// What the database's own clock says; `None` where it is this machine's.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn database_time(&self) -> Result<Option<DateTime<Utc>>, Error> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(pool) => {
+                Ok(Some(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(pool).await?))
+            }
+        }
     }
 
     /// Closes all connections, finishing what they wrote.

@@ -7,11 +7,12 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::domain::audit::{Act, Kind};
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, Presence};
 use crate::domain::grant::ConnectionKey;
 use crate::domain::recipient::responsible;
 use crate::domain::scopes::ScopeText;
 use crate::domain::told::{Mark, Past, PromptState, Telling};
+use crate::domain::win_back::STAGES;
 
 use super::audit::append;
 use super::dialect::{Ids, Words, with_ids, with_words};
@@ -27,6 +28,7 @@ struct TellingRow {
     connected_at: Option<DateTime<Utc>>,
     removal_from: Option<DateTime<Utc>>,
     is_notice: bool,
+    sent_at: DateTime<Utc>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -35,6 +37,7 @@ struct MarkRow {
     stage: String,
     channel: String,
     edition: i64,
+    wave: i64,
     state: String,
     due_at: DateTime<Utc>,
     lease_until: Option<DateTime<Utc>>,
@@ -42,6 +45,17 @@ struct MarkRow {
     bounced_at: Option<DateTime<Utc>>,
     day: Option<String>,
     lease_owner: Option<Uuid>,
+}
+
+const MARK: &str = "p.recipient, p.stage, p.channel, p.edition, p.wave, p.state, p.due_at, \
+     p.lease_until, p.deadline, p.bounced_at, p.day, p.lease_owner";
+
+/// A message that showed a removed connection.
+#[derive(sqlx::FromRow)]
+struct FollowedRow {
+    connection_key: Uuid,
+    #[sqlx(flatten)]
+    mark: MarkRow,
 }
 
 impl Store {
@@ -120,18 +134,28 @@ impl Store {
         let mut past = Past::new(edition);
         let aliases = self.aliases(&recipients).await?;
         let names = aliases.with(recipients);
-        for mut row in self.marks(names).await? {
-            aliases.resolve(&mut row.recipient);
-            let is_own = owner.is_some() && row.lease_owner == owner;
-            let mut mark = row.into_mark()?;
-            if is_own && mark.state == PromptState::Leased {
-                mark.until = DateTime::<Utc>::MIN_UTC;
-            }
-            past.add_mark(mark);
-        }
         for mut row in self.tellings(connections).await? {
             aliases.resolve(&mut row.recipient);
             past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
+        }
+        for mut row in self.marks(names).await? {
+            aliases.resolve(&mut row.recipient);
+            past.add_mark(row.seen_by(owner)?);
+        }
+        let removed = |connection: &&Connection| connection.presence == Presence::Removed;
+        let removed: Vec<Uuid> =
+            grants.iter().flatten().filter(removed).map(|connection| connection.key.0).collect();
+        if !removed.is_empty() {
+            for FollowedRow { connection_key, mut mark } in self.followed(removed).await? {
+                aliases.resolve(&mut mark.recipient);
+                past.add_followed(ConnectionKey(connection_key), mark.seen_by(owner)?);
+            }
+        }
+        for removal in self.past_removals(grants, owner).await? {
+            past.add_removal(removal);
+        }
+        if let Some(listed) = self.listed(grants).await? {
+            past.set_listed(listed);
         }
         Ok(past)
     }
@@ -140,7 +164,8 @@ impl Store {
         let sql = with_ids(
             self,
             "SELECT c.connection_key, p.recipient, p.stage, p.deadline, c.required, \
-                c.connected_at, c.removal_from, p.is_notice \
+                c.connected_at, c.removal_from, p.is_notice, \
+                COALESCE(p.sent_at, p.made_at) AS sent_at \
              FROM prompt_connections c JOIN prompts p ON p.prompt_id = c.prompt_id \
              WHERE c.connection_key {ids} AND p.state = 'sent' AND p.bounced_at IS NULL \
                 AND p.deadline IS NOT NULL",
@@ -150,12 +175,25 @@ impl Store {
         })?)
     }
 
-    async fn marks(&self, recipients: Vec<String>) -> Result<Vec<MarkRow>, Error> {
-        let sql = with_words(
+    /// What people were told of removed connections at the stages that follow removals.
+    async fn followed(&self, connections: Vec<Uuid>) -> Result<Vec<FollowedRow>, Error> {
+        let stages = STAGES.map(|stage| format!("'{stage}'")).join(", ");
+        let sql = with_ids(
             self,
-            "SELECT recipient, stage, channel, edition, state, due_at, lease_until, deadline, \
-                bounced_at, day, lease_owner FROM prompts WHERE recipient {words}",
+            &format!(
+                "SELECT c.connection_key, {MARK} \
+                 FROM prompt_connections c JOIN prompts p ON p.prompt_id = c.prompt_id \
+                 WHERE c.connection_key {{ids}} AND p.stage IN ({stages})"
+            ),
         );
+        Ok(with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(Ids(connections)).fetch_all(db).await
+        })?)
+    }
+
+    async fn marks(&self, recipients: Vec<String>) -> Result<Vec<MarkRow>, Error> {
+        let sql =
+            with_words(self, &format!("SELECT {MARK} FROM prompts p WHERE p.recipient {{words}}"));
         Ok(with_db!(self, db => {
             sqlx::query_as(AssertSqlSafe(sql)).bind(Words(recipients)).fetch_all(db).await
         })?)
@@ -174,6 +212,7 @@ impl TellingRow {
             deadline: self.deadline,
             required: set,
             connected_at: self.connected_at,
+            sent_at: self.sent_at,
             removal_from: self.removal_from,
             is_notice: self.is_notice,
         })
@@ -181,6 +220,16 @@ impl TellingRow {
 }
 
 impl MarkRow {
+    /// A mark as whoever holds the leases of `owner` sees it: those prompts are open.
+    fn seen_by(self, owner: Option<Uuid>) -> Result<Mark, Error> {
+        let is_own = owner.is_some() && self.lease_owner == owner;
+        let mut mark = self.into_mark()?;
+        if is_own && mark.state == PromptState::Leased {
+            mark.until = DateTime::<Utc>::MIN_UTC;
+        }
+        Ok(mark)
+    }
+
     fn into_mark(self) -> Result<Mark, Error> {
         let state = PromptState::parse(&self.state)
             .ok_or_else(|| Error::inconsistent("prompts", "state", self.state))?;
@@ -193,6 +242,7 @@ impl MarkRow {
             stage: self.stage,
             channel: self.channel,
             edition: self.edition,
+            wave: self.wave,
             state,
             until: until.unwrap_or(self.due_at),
             deadline: self.deadline,

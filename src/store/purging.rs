@@ -14,7 +14,7 @@ use super::bulk;
 use super::dialect::Dialect;
 use super::erasing::{note_aliases, rewrite};
 use super::forgotten::key;
-use super::prompts::lock;
+use super::prompts::leasing_lock;
 use super::settings::{self, CLOSED, FINGERPRINT_KEY, Keys, PSEUDONYM_KEY, hex, lock_for_scan};
 use super::{Error, Store, Tx, with_tx};
 
@@ -99,7 +99,7 @@ impl Store {
                 AND (tenant_name IS NOT NULL OR account_id IS NOT NULL)";
         let mut tx = self.begin().await?;
         lock_for_scan(&mut tx).await?;
-        lock(&mut tx).await?;
+        leasing_lock(&mut tx).await?;
         let purged = Purged {
             prompts: purge_prompts(&mut tx, OVER, before).await?,
             people: change(&mut tx, PEOPLE, before).await?,
@@ -133,7 +133,7 @@ impl Store {
         const BODIES: &str = "UPDATE announcements SET body = '' WHERE $1 = $1";
         let mut tx = self.begin().await?;
         lock_for_scan(&mut tx).await?;
-        lock(&mut tx).await?;
+        leasing_lock(&mut tx).await?;
         let purged = Purged {
             prompts: purge_prompts(&mut tx, ALL, now).await?,
             people: change(&mut tx, "DELETE FROM people WHERE $1 = $1", now).await?,

@@ -15,6 +15,7 @@ use crate::domain::tally::Tally;
 use super::audit::append;
 use super::bulk::{self, Amount, Cell, Statement};
 use super::dialect::{Dialect, Ids};
+use super::leases::is_over;
 use super::pipe::Pipe;
 use super::scans::{BadRowRecord, ScanRecord};
 use super::settings::lock_for_scan;
@@ -78,6 +79,20 @@ struct Deferred {
     statistics: bool,
 }
 
+/// What finds anew which awaiting connections of these tenants another person's ready grant
+/// covers.
+pub(super) fn covering(dialect: Dialect, tenants: Vec<Uuid>) -> Result<Statement, Error> {
+    const SQL: &str = "\
+        UPDATE connections SET covered = NOT covered
+        WHERE tenant_id {ids} AND covered <> (
+            presence IN ('present', 'row_bad') AND readiness = 'awaiting' AND EXISTS (
+                SELECT 1 FROM connections other
+                JOIN grants ON grants.grant_id = other.grant_id
+                WHERE other.tenant_id = connections.tenant_id
+                  AND other.presence IN ('present', 'row_bad') AND grants.ready))";
+    Statement::about(dialect, SQL, Ids(tenants))
+}
+
 /// Rows of the large tables.
 #[derive(Default)]
 struct Rows {
@@ -105,7 +120,7 @@ impl ScanWriter {
     /// Begins, provided that `last` is still the last complete scan.
     ///
     /// # Errors
-    /// Another scan was completed meanwhile, or the database cannot be used.
+    /// Another scan was completed meanwhile, the run is over, or the database cannot be used.
     pub async fn begin(
         store: &Store,
         last: Option<Uuid>,
@@ -115,6 +130,9 @@ impl ScanWriter {
     ) -> Result<Self, Error> {
         let mut tx = store.begin().await?;
         lock_for_scan(&mut tx).await?;
+        if is_over(&mut tx, run_id).await? {
+            return Err(Error::RunOver);
+        }
         const LAST: &str = "SELECT scan_id FROM scans WHERE outcome = 'complete' \
                             ORDER BY number DESC LIMIT 1";
         let found: Option<Uuid> =
@@ -279,23 +297,14 @@ impl ScanWriter {
         bulk::fill(self.dialect, &PEOPLE, amount, &mut waiting.people, statements)
     }
 
-    /// Finds anew which awaiting connections of these tenants another person's ready grant
-    /// covers.
+    /// Settles what is covered in these tenants.
     ///
     /// # Errors
     /// The database cannot be used.
     pub async fn settle_covered(&mut self, tenants: &[TenantId]) -> Result<(), Error> {
         self.end_load().await?;
-        const SQL: &str = "\
-            UPDATE connections SET covered = NOT covered
-            WHERE tenant_id {ids} AND covered <> (
-                presence <> 'gone' AND readiness = 'awaiting' AND EXISTS (
-                    SELECT 1 FROM connections other
-                    JOIN grants ON grants.grant_id = other.grant_id
-                    WHERE other.tenant_id = connections.tenant_id
-                      AND other.presence <> 'gone' AND grants.ready))";
-        let ids = Ids(tenants.iter().map(|tenant| tenant.0).collect());
-        let statement = Statement::about(self.dialect, SQL, ids)?;
+        let tenants = tenants.iter().map(|tenant| tenant.0).collect();
+        let statement = covering(self.dialect, tenants)?;
         self.run(vec![statement]).await
     }
 

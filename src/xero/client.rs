@@ -222,7 +222,10 @@ impl<'a> Client<'a> {
     ) -> Result<HttpResponse, Error> {
         self.turns.next(patience).await?;
         let request = Request::try_from(request);
-        let request = request.map_err(|error| Error::Unavailable(web::trouble(error)))?;
+        let mut request = request.map_err(|error| Error::Unavailable(web::trouble(error)))?;
+        if let Some(secret) = request.headers_mut().get_mut(AUTHORIZATION) {
+            secret.set_sensitive(true);
+        }
         let answer = match self.send(request, LONGEST_ANSWER).await {
             Ok(answer) => answer,
             Err(Trouble::Before(error)) => return Err(error),

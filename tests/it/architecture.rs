@@ -18,6 +18,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
         "jobs",
         &[
             "domain",
+            "schedule",
             "config",
             "delivery",
             "xero",

@@ -162,6 +162,7 @@ async fn what_a_worker_has_in_hand_slips_out_of_it_and_is_not_taken_again() {
             recipient: "jo@books.example".to_owned(),
             stage: "invitation".to_owned(),
             channel: "email".to_owned(),
+            wave: 0,
         };
         let leased = store.lease_prompts(vec![wanted()], lease, |_, _, _| Ok(())).await.unwrap();
         assert_eq!(leased.leased.len(), 1);

@@ -215,23 +215,21 @@ fn assert_same(one: &[Parsed], other: &[Parsed], kind: &str) {
 }
 
 #[tokio::test]
-async fn a_second_look_finds_the_connections_it_asks_for_in_every_database() {
+async fn a_second_look_finds_the_tenants_it_asks_for_in_every_database() {
     let numbers = [3, 2402, 7];
-    let ids = numbers.iter().map(|number| id("c", *number).parse().unwrap());
+    let ids = numbers.iter().map(|number| id("a", *number).parse().unwrap());
     let absent = (0..1200).map(|number| id("e", number).parse().unwrap());
-    let selection = Selection::Connections(ids.chain(absent).collect());
+    let selection = Selection::Tenants(ids.chain(absent).collect());
     let file = OneFile::new("");
     let (pg, mariadb, sqlite) = (postgres().await, mariadb().await, sqlite(&file).await);
     for url in [pg.url(), mariadb.url(), sqlite] {
         let parsed = read(selected(&url, QUERY, selection.clone())).await.unwrap();
-        let mut found: Vec<String> = parsed
-            .iter()
-            .map(|row| row.as_ref().unwrap().0.connection.unwrap().to_string())
-            .collect();
+        let mut found: Vec<String> =
+            parsed.iter().map(|row| row.as_ref().unwrap().0.tenant.to_string()).collect();
         found.sort();
-        // The seventh has no id.
-        assert_eq!(found, [id("c", 3), id("c", 2402)], "{url}");
-        let none = read(selected(&url, QUERY, Selection::Connections(vec![]))).await.unwrap();
+        // The seventh has no connection id.
+        assert_eq!(found, [id("a", 3), id("a", 7), id("a", 2402)], "{url}");
+        let none = read(selected(&url, QUERY, Selection::Tenants(vec![]))).await.unwrap();
         assert!(none.is_empty());
     }
 }
@@ -240,16 +238,13 @@ async fn a_second_look_finds_the_connections_it_asks_for_in_every_database() {
 async fn ids_kept_as_text_in_any_spelling_are_found_too() {
     let file = OneFile::new("");
     let texts =
-        [id("c", 1).to_uppercase(), id("c", 1).replace('-', ""), format!(" {} ", id("c", 1))];
-    let selects: Vec<String> = texts
-        .iter()
-        .map(|text| format!("select '{}' as tenant_id, '{text}' as xero_id", id("a", 1)))
-        .collect();
+        [id("a", 1).to_uppercase(), id("a", 1).replace('-', ""), format!(" {} ", id("a", 1))];
+    let selects: Vec<String> = texts.iter().map(|text| format!("select '{text}' as org")).collect();
     let query = selects.join(" union all ");
-    let selection = Selection::Connections(vec![id("c", 1).parse().unwrap()]);
+    let selection = Selection::Tenants(vec![id("a", 1).parse().unwrap()]);
     let (pg, mariadb, sqlite) = (Pg::new().await, MariaDb::new().await, sqlite(&file).await);
     for url in [pg.url(), mariadb.url(), sqlite] {
-        let columns = Columns::new([("connection_id", "xero_id")]).unwrap();
+        let columns = Columns::new([("tenant_id", "org")]).unwrap();
         let source: Source = selected(&url, &query, selection.clone());
         assert_eq!(read_with(source, columns).await.unwrap().len(), 3, "{url}");
     }

@@ -22,7 +22,7 @@ async fn a_tally_is_what_counting_by_hand_gives() {
         let classes =
             [Class::BroadOnly, Class::Mixed, Class::Granular, Class::Unaffected, Class::Unknown];
         let mut number = 0;
-        for presence in [Presence::Present, Presence::RowBad, Presence::Gone] {
+        for presence in [Presence::Present, Presence::RowBad, Presence::Gone, Presence::Removed] {
             for class in classes {
                 for flags in 0..16u8 {
                     number += 1;
@@ -52,8 +52,7 @@ async fn a_tally_is_what_counting_by_hand_gives() {
         }
         put(&world, 1, connections.clone()).await;
         let there = |of: &dyn Fn(&Connection) -> bool| {
-            let count =
-                connections.iter().filter(|one| one.presence != Presence::Gone && of(one)).count();
+            let count = connections.iter().filter(|one| one.presence.counts() && of(one)).count();
             u64::try_from(count).unwrap()
         };
         let class = |class| there(&|one| one.standing.class == class);
@@ -62,6 +61,7 @@ async fn a_tally_is_what_counting_by_hand_gives() {
             there(&|one| one.standing.readiness == Readiness::Awaiting && of(one))
         };
         let expected = Tally {
+            removed_listed: 0,
             connections: there(&|_| true),
             broad_only: class(Class::BroadOnly),
             mixed: class(Class::Mixed),
@@ -78,6 +78,8 @@ async fn a_tally_is_what_counting_by_hand_gives() {
             }),
             gone: 80,
             row_bad: 80,
+            removed: 0,
+            returned: 0,
         };
         assert_eq!(expected.connections, 160);
         assert!(expected.covered > 0 && expected.token_behind > 0);

@@ -363,6 +363,46 @@ async fn a_secret_that_changes_where_it_is_kept_is_used_without_a_restart() {
     assert!(matches!(&error, Error::Withheld(why) if why.ends_with("is not set")), "{error}");
 }
 
+/// A log that is kept.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn e31_neither_the_secret_nor_a_token_gets_into_a_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let place = Place::new();
+    let client = place.client();
+    client.list().await.unwrap();
+    place.fail(Call::Token, Fault::Say(Response::page(200, SECRET)));
+    place.server.model().forget_tokens();
+    let error = client.delete(place.connection()).await.unwrap_err();
+    let requests = place.server.requests.all();
+    let sent = requests.iter().map(|request| &request.headers["authorization"]);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap() + &format!("{error:?}");
+    for authorization in sent {
+        let (_, credentials) = authorization.split_once(' ').unwrap();
+        assert!(!log.contains(credentials), "{log}");
+    }
+    assert!(!log.contains(SECRET), "{log}");
+}
+
 #[tokio::test]
 async fn an_app_that_may_not_manage_connections_is_told_so() {
     let place = Place::new();

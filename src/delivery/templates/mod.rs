@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::mime::hex;
 use crate::domain::language::{shorter, tag};
+pub use embedded::{FILES, LANGUAGE};
 use own::{ENDING, File, Own};
 pub use problem::TemplateProblem;
 
@@ -108,6 +109,20 @@ impl Templates {
                 self.names().into_iter().collect::<Vec<_>>().join(", ")
             ),
         })
+    }
+
+    /// SHA-256 in hex over every file of every language.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for (tag, language) in &self.languages {
+            let texts = language.sources.iter().flat_map(|(file, (_, source))| [file, source]);
+            for text in [tag].into_iter().chain(texts) {
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text);
+            }
+        }
+        hex(&hash.finalize())
     }
 
     fn names(&self) -> BTreeSet<&str> {

@@ -14,8 +14,9 @@ use super::digest::{Digest, DigestConnection, DigestGrant};
 use super::grant::GrantId;
 use super::ids::UserId;
 use super::recipient::Party;
+use super::win_back::is_win_back;
 
-/// How long a link lasts that goes out after the deadline.
+/// How long a link lasts that goes out after the deadline, or after a removal.
 pub const LATE_LINK: TimeDelta = TimeDelta::days(60);
 
 /// One connection that a prompt is about.
@@ -75,7 +76,7 @@ impl Rules<'_> {
             deadline: self.campaign.deadline,
             deadline_before: before.filter(|before| *before != self.campaign.deadline),
             removal_from: self.removal_from(zone).filter(|_| stage.is_final),
-            links_until: self.links_until(dated),
+            links_until: self.links_until(&stage.name, dated),
             grants: grants.into_iter().map(|(grant, about)| self.consent(grant, &about)).collect(),
             not_shown,
         })
@@ -83,11 +84,11 @@ impl Rules<'_> {
 
     /// Until when a link works that goes out at `dated`.
     #[must_use]
-    pub fn links_until(&self, dated: DateTime<Utc>) -> DateTime<Utc> {
-        match self.now < self.campaign.deadline {
-            true => self.campaign.deadline,
-            false => dated + LATE_LINK,
+    pub fn links_until(&self, stage: &str, dated: DateTime<Utc>) -> DateTime<Utc> {
+        if is_win_back(stage) || self.now >= self.campaign.deadline {
+            return dated + LATE_LINK;
         }
+        self.campaign.deadline
     }
 
     /// One consent: what it has to ask for, whatever it is for.
@@ -114,7 +115,7 @@ impl Rules<'_> {
             account: facts.account.clone(),
             missing: about.line.missing.canonical(),
             required: facts.required.unwrap_or(self.campaign.required).canonical(),
-            connected_at: facts.connected_at,
+            connected_at: about.line.connected_at,
         }
     }
 

@@ -52,6 +52,8 @@ impl World {
             suppressed: &self.suppressed,
             hold_back_key: &[7; 32],
             correction: None,
+            win_back: &[],
+            planned: None,
             founded_at: at("2026-01-01T00:00:00Z"),
             now: at(now),
         }
@@ -67,6 +69,8 @@ impl World {
         connection.facts.required = (number == 3).then(|| scopes(&["accounting.payments"]));
         About {
             line: PromptLine {
+                connected_at: None,
+                wave: 0,
                 stage: &self.campaign.stages[1],
                 party: Party {
                     recipient: Recipient::Address("Jo@a.example".parse().unwrap()),

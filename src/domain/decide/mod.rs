@@ -12,7 +12,10 @@ use super::grant::{ConnectionKey, Readiness};
 use super::reason::{Code, Reason};
 use super::recipient::{Exemptions, Party, Recipient, responsible};
 use super::scopes::ScopeSet;
-use super::told::{History, Told, Way};
+use super::told::{History, Way};
+use super::win_back::FollowUp;
+
+use removing::Reach;
 
 /// The stage that is none: what tells those who were told another deadline the new one.
 pub const CORRECTION: &str = "correction";
@@ -30,6 +33,10 @@ pub struct Rules<'a> {
     pub hold_back_key: &'a [u8],
     /// What a correction is sent as, once the deadline has had another date.
     pub correction: Option<&'a Stage>,
+    /// What follows a removal.
+    pub win_back: &'a [FollowUp],
+    /// What the approved plan removes; nothing else goes then.
+    pub planned: Option<&'a BTreeSet<ConnectionKey>>,
     /// The first complete scan: what it found was there from the start.
     pub founded_at: DateTime<Utc>,
     pub now: DateTime<Utc>,
@@ -39,11 +46,15 @@ pub struct Rules<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PromptLine<'a> {
     pub stage: &'a Stage,
+    /// Which of the messages of a stage that goes out as often as there are removals.
+    pub wave: i64,
     pub party: Party,
     pub channel: Channel,
     pub connection: ConnectionKey,
     pub missing: ScopeSet,
     pub last_used_at: Option<DateTime<Utc>>,
+    /// When the connection was made, as far as is known: a notice counts for no other.
+    pub connected_at: Option<DateTime<Utc>>,
     /// How many prompts have shown it to them before.
     pub shown: usize,
 }
@@ -81,9 +92,19 @@ pub struct Decision<'a> {
     pub held_back: Vec<HeldBack>,
 }
 
+/// The name of the stage at a place in the order of all ([`Rules::place`]).
+#[must_use]
+pub fn stage_name<'a>(campaign: &'a Campaign, win_back: &'a [FollowUp], place: usize) -> &'a str {
+    if let Some(stage) = campaign.stages.get(place) {
+        return &stage.name;
+    }
+    let follow_up = place.checked_sub(campaign.stages.len() + 1).and_then(|at| win_back.get(at));
+    follow_up.map_or(CORRECTION, |follow_up| &follow_up.stage.name)
+}
+
 /// Whether a connection still waits for its person and is seen by the scan.
 fn is_awaiting(connection: &Connection) -> bool {
-    connection.presence != Presence::Gone && connection.standing.readiness == Readiness::Awaiting
+    connection.presence.counts() && connection.standing.readiness == Readiness::Awaiting
 }
 
 impl<'a> Rules<'a> {
@@ -112,6 +133,25 @@ impl<'a> Rules<'a> {
         self.removal_window().is_some_and(|(from, until)| from <= self.now && self.now < until)
     }
 
+    /// The place of a stage in the order of all: the campaign's, the correction, and those that
+    /// follow a removal.
+    #[must_use]
+    pub fn place(&self, stage: &Stage) -> usize {
+        let stages = &self.campaign.stages;
+        let of_campaign = stages.iter().position(|one| one == stage);
+        let of_removal = || {
+            let place = self.win_back.iter().position(|one| one.stage == *stage)?;
+            Some(stages.len() + 1 + place)
+        };
+        of_campaign.or_else(of_removal).unwrap_or(stages.len())
+    }
+
+    /// The name of the stage at a place.
+    #[must_use]
+    pub fn stage_name(&self, place: usize) -> &'a str {
+        stage_name(self.campaign, self.win_back, place)
+    }
+
     /// Whether anything at all can be due now.
     #[must_use]
     pub fn something_may_be_due(&self) -> bool {
@@ -121,7 +161,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Why a connection gets neither prompt nor removal, whatever the moment.
-    fn bars(&self, connection: &Connection, parties: &[Party]) -> Vec<Reason> {
+    pub(super) fn bars(&self, connection: &Connection, parties: &[Party]) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if connection.presence == Presence::RowBad {
             reasons.push(Code::RowBad.into());
@@ -154,91 +194,8 @@ impl<'a> Rules<'a> {
         let parties = responsible(connections);
         let mut decision = Decision::default();
         self.decide_prompts(connections, &parties, held, past, &mut decision);
-        if self.removal_window_is_open() {
-            self.decide_removals(connections, &parties, past, &mut decision);
-        }
+        self.decide_removals(connections, &parties, past, Reach::Now, &mut decision);
         decision
-    }
-
-    fn decide_removals(
-        &self,
-        connections: &[Connection],
-        parties: &[Party],
-        past: &impl History,
-        decision: &mut Decision<'a>,
-    ) {
-        let (Some(policy), Some((opens, _))) = (self.removal, self.removal_window()) else {
-            return;
-        };
-        let mut holdouts: Vec<&Connection> =
-            connections.iter().filter(|connection| is_awaiting(connection)).collect();
-        holdouts.sort_by_key(|connection| (connection.facts.last_used_at, connection.key));
-        let mut first_goes = false;
-        for connection in holdouts {
-            let told = past.told(connection, parties, self.campaign);
-            let mut reasons = self.removal_bars(policy, connection, parties, told);
-            if reasons.is_empty() && first_goes && policy.per_person == PerPerson::One {
-                reasons.push(Code::PerPerson.into());
-            }
-            let not_before = told.promise.map_or(opens, |promise| promise.max(opens));
-            if reasons.is_empty() && not_before > self.now {
-                continue;
-            }
-            if reasons.is_empty() {
-                first_goes = true;
-                decision.removals.push(Candidate {
-                    connection: connection.key,
-                    not_before,
-                    last_used_at: connection.facts.last_used_at,
-                    reason: format!(
-                        "{}, told at {} stages, promised {}",
-                        connection.standing.class,
-                        told.stages,
-                        not_before.with_timezone(&self.campaign.zone).format("%Y-%m-%d")
-                    ),
-                });
-            } else {
-                decision.held_back.push(HeldBack {
-                    connection: connection.key,
-                    action: Action::Remove,
-                    reasons,
-                });
-            }
-        }
-    }
-
-    fn removal_bars(
-        &self,
-        policy: &RemovalPolicy,
-        connection: &Connection,
-        parties: &[Party],
-        told: Told,
-    ) -> Vec<Reason> {
-        let mut reasons = self.bars(connection, parties);
-        let standing = &connection.standing;
-        let wanted = policy.min_prompts.unwrap_or(u32::MAX);
-        let is_forgotten = parties.iter().any(|party| party.recipient.is_forgotten());
-        let facts: [(bool, Code); 8] = [
-            (connection.facts.id.is_none(), Code::NoConnectionId),
-            (!connection.facts.is_organisation(), Code::NotAnOrganisation),
-            (!policy.classes.contains(&standing.class), Code::ClassNotNamed),
-            (standing.some_evidence_ready, Code::SomeEvidenceReady),
-            (connection.covered && !policy.covered, Code::Covered),
-            (!standing.reachable || self.all_suppressed(parties), Code::Unreachable),
-            (is_forgotten, Code::Forgotten),
-            (!told.final_notice, Code::NoFinalNotice),
-        ];
-        reasons.extend(facts.into_iter().filter(|(holds, _)| *holds).map(|(_, code)| code.into()));
-        if told.stages < wanted {
-            let text =
-                format!("everyone responsible was told at {} of {wanted} stages", told.stages);
-            reasons.push(Code::TooFewPrompts.because(text));
-        }
-        if told.promise.is_none() {
-            reasons.push(Code::NoPromise.into());
-        }
-        reasons.extend(self.campaign.working.closed(self.campaign.zone, self.now));
-        reasons
     }
 }
 
@@ -259,6 +216,9 @@ pub fn hold_back(held_back: &mut Vec<HeldBack>, connection: ConnectionKey, reaso
     }
 }
 
+#[cfg(test)]
+mod histories;
 mod prompting;
+mod removing;
 #[cfg(test)]
 mod tests;

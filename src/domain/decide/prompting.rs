@@ -6,6 +6,7 @@ use super::{
     Action, Campaign, Channel, Code, Connection, Decision, HeldBack, History, Party, PromptLine,
     Reason, Recipient, Rules, ScopeSet, Stage, Way, hold_back, is_awaiting,
 };
+use crate::domain::told::Made;
 
 /// One recipient, one channel, and the stage that is open to it or stopped.
 struct Course<'a, 'p> {
@@ -55,15 +56,17 @@ impl<'a> Rules<'a> {
                 continue;
             }
             for course in courses {
-                let reasons = self.stops(&course);
+                let reasons = self.stops(course.stage, course.party, &course.channel, course.way);
                 if reasons.is_empty() {
                     decision.prompts.push(PromptLine {
                         stage: course.stage,
+                        wave: 0,
                         party: course.party.clone(),
                         channel: course.channel,
                         connection: connection.key,
                         missing: self.missing(connection, held),
                         last_used_at: connection.facts.last_used_at,
+                        connected_at: Made::of(connection, past.in_xero(connection)).at(),
                         shown: past.shown(connection.key, &course.party.recipient.key()),
                     });
                 } else {
@@ -83,7 +86,7 @@ impl<'a> Rules<'a> {
         let mut courses = Vec::new();
         for party in parties {
             let of_stage = |stage: &&'a Stage| {
-                let reaches = |channel: &&Channel| reaches(party, channel);
+                let reaches = |channel: &&Channel| channel.reaches(party);
                 let course = |channel: &Channel| Course {
                     stage,
                     party,
@@ -112,7 +115,7 @@ impl<'a> Rules<'a> {
         };
         past.misinformed(&party.recipient, self.campaign.deadline)
             .into_iter()
-            .filter(|channel| reaches(party, channel))
+            .filter(|channel| channel.reaches(party))
             .map(|channel| {
                 let way = past.way(&party.recipient, stage, &channel, self.now);
                 Course { stage, party, channel, way }
@@ -121,10 +124,16 @@ impl<'a> Rules<'a> {
             .collect()
     }
 
-    /// Why a course is not taken now.
-    fn stops(&self, course: &Course<'a, '_>) -> Vec<Reason> {
-        let zone = course.party.zone.unwrap_or(self.campaign.zone);
-        let way = match course.way {
+    /// Why somebody is not written to now.
+    pub(in crate::domain) fn stops(
+        &self,
+        stage: &Stage,
+        party: &Party,
+        channel: &Channel,
+        way: Way,
+    ) -> Vec<Reason> {
+        let zone = party.zone.unwrap_or(self.campaign.zone);
+        let way = match way {
             Way::Open | Way::Done => None,
             Way::Later(at) => Some(Code::RetryLater.because(format!(
                 "it was refused for now and is tried again from {}",
@@ -135,15 +144,15 @@ impl<'a> Rules<'a> {
             Way::Refused => Some(Code::Refused.into()),
             Way::Bounced => Some(Code::Bounced.into()),
         };
-        let recipient = &course.party.recipient;
-        let suppressed = course.channel == Channel::Email && self.is_suppressed(recipient);
+        let recipient = &party.recipient;
+        let suppressed = *channel == Channel::Email && self.is_suppressed(recipient);
         [
             way,
             suppressed.then(|| Code::Suppressed.into()),
-            is_held_back(self.hold_back_key, &recipient.key(), course.stage)
+            is_held_back(self.hold_back_key, &recipient.key(), stage)
                 .then(|| Code::HoldBack.into()),
             self.campaign.working.closed(zone, self.now),
-            self.not_let_out(recipient, &course.channel),
+            self.not_let_out(recipient, channel),
         ]
         .into_iter()
         .flatten()
@@ -174,17 +183,19 @@ impl<'a> Rules<'a> {
     }
 }
 
-/// E-mail and files need an address, webhooks do not; who was forgotten has no way.
-fn reaches(party: &Party, channel: &Channel) -> bool {
-    match channel {
-        _ if party.recipient.is_forgotten() => false,
-        Channel::Email | Channel::File => party.recipient.address().is_some(),
-        Channel::Webhook(_) => true,
+impl Channel {
+    /// E-mail and files need an address, webhooks do not; who was forgotten has no way.
+    pub(in crate::domain) fn reaches(&self, party: &Party) -> bool {
+        match self {
+            _ if party.recipient.is_forgotten() => false,
+            Self::Email | Self::File => party.recipient.address().is_some(),
+            Self::Webhook(_) => true,
+        }
     }
 }
 
 fn reached(stage: &Stage, party: &Party) -> bool {
-    stage.channels.iter().any(|channel| reaches(party, channel))
+    stage.channels.iter().any(|channel| channel.reaches(party))
 }
 
 impl Campaign {

@@ -8,7 +8,9 @@ use super::*;
 use crate::domain::campaign::WorkingTime;
 use crate::domain::class::Class;
 use crate::domain::example::{at, connection, person, removal, stage};
+use crate::domain::removal::{InXero, PastRemoval};
 use crate::domain::scopes::catalogue;
+use crate::domain::told::Told;
 
 const IN_INVITATION: &str = "2027-01-20T01:00:00Z";
 const IN_WINDOW: &str = "2027-08-25T01:00:00Z";
@@ -33,12 +35,31 @@ impl History for Open {
         Way::Open
     }
 
+    fn follow_up_way(
+        &self,
+        _: ConnectionKey,
+        _: &Recipient,
+        _: &Stage,
+        _: &Channel,
+        _: DateTime<Utc>,
+    ) -> (i64, Way) {
+        (0, Way::Open)
+    }
+
     fn misinformed(&self, _: &Recipient, _: DateTime<Utc>) -> Vec<Channel> {
         Vec::new()
     }
 
     fn shown(&self, _: ConnectionKey, _: &str) -> usize {
         0
+    }
+
+    fn removals(&self, _: &Connection) -> &[PastRemoval] {
+        &[]
+    }
+
+    fn in_xero(&self, _: &Connection) -> InXero {
+        InXero::Unread
     }
 }
 
@@ -84,6 +105,8 @@ impl World {
             suppressed: &self.suppressed,
             hold_back_key: &[7; 32],
             correction: None,
+            win_back: &[],
+            planned: None,
             founded_at: at("2026-11-21T00:00:00Z"),
             now: at(now),
         }

@@ -279,7 +279,6 @@ fn project(
 /// Whether each stage that is still to come, or under way, can tell everybody in time.
 #[must_use]
 #[expect(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "counts stay far below 2^52"

@@ -9,6 +9,7 @@ use super::campaign::{Campaign, Channel, Stage};
 use super::connection::Connection;
 use super::grant::ConnectionKey;
 use super::recipient::{Party, Recipient};
+use super::removal::{InXero, Listed, PastRemoval};
 use super::scopes::ScopeSet;
 
 /// A prompt that showed a connection to somebody, was taken, and has not bounced since.
@@ -20,8 +21,9 @@ pub struct Telling {
     pub deadline: DateTime<Utc>,
     /// The scopes that it asked for.
     pub required: ScopeSet,
-    /// Xero's created date of the connection at that time.
+    /// When the connection was made, as far as was known then.
     pub connected_at: Option<DateTime<Utc>>,
+    pub sent_at: DateTime<Utc>,
     /// The removal date that it promised, if it named one.
     pub removal_from: Option<DateTime<Utc>>,
     /// It counts: it went by mail, through the host, or to a webhook that is a notice.
@@ -77,6 +79,8 @@ pub struct Mark {
     pub stage: String,
     pub channel: String,
     pub edition: i64,
+    /// Which of the messages of a stage that goes out as often as there are removals.
+    pub wave: i64,
     pub state: PromptState,
     /// When it may go, while it is queued; the end of the lease, while somebody has it.
     pub until: DateTime<Utc>,
@@ -112,6 +116,40 @@ pub struct Told {
     pub promise: Option<DateTime<Utc>>,
 }
 
+/// When a connection was made, by the host and by Xero's own list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    by_host: Option<DateTime<Utc>>,
+    by_xero: Option<DateTime<Utc>>,
+}
+
+impl Made {
+    #[must_use]
+    pub fn of(connection: &Connection, in_xero: InXero) -> Self {
+        Self {
+            by_host: connection.facts.connected_at,
+            by_xero: in_xero.listed().and_then(|listed| listed.created_at),
+        }
+    }
+
+    /// What a prompt is told for: what the host says, else Xero's date.
+    #[must_use]
+    pub fn at(self) -> Option<DateTime<Utc>> {
+        self.by_host.or(self.by_xero)
+    }
+
+    /// Whether it is still the connection that was told of. A date that became known since is
+    /// no other one, if it is from before the telling.
+    fn is_as_told(self, telling: &Telling) -> bool {
+        let is_before = |at: DateTime<Utc>| at <= telling.sent_at;
+        match telling.connected_at {
+            Some(told) if self.by_xero == Some(told) => true,
+            Some(told) => self.by_host == Some(told) && self.by_xero.is_none_or(is_before),
+            None => [self.by_host, self.by_xero].into_iter().flatten().all(is_before),
+        }
+    }
+}
+
 /// The past of some grants.
 #[derive(Clone, Debug, Default)]
 pub struct Past {
@@ -119,6 +157,11 @@ pub struct Past {
     pub edition: i64,
     tellings: BTreeMap<ConnectionKey, Vec<Telling>>,
     marks: BTreeMap<String, Vec<Mark>>,
+    /// The messages that showed removed connections at the stages that follow removals.
+    followed: BTreeMap<ConnectionKey, Vec<Mark>>,
+    removals: Vec<PastRemoval>,
+    /// Xero's own list, once a good one was read.
+    listed: Option<BTreeMap<ConnectionKey, Listed>>,
 }
 
 /// What decisions ask about the past.
@@ -131,10 +174,24 @@ pub trait History {
         channel: &Channel,
         now: DateTime<Utc>,
     ) -> Way;
+    /// The message by which somebody is told of a removed connection at a stage that follows
+    /// removals, and what is open to it: each tells of a removal once.
+    fn follow_up_way(
+        &self,
+        connection: ConnectionKey,
+        recipient: &Recipient,
+        stage: &Stage,
+        channel: &Channel,
+        now: DateTime<Utc>,
+    ) -> (i64, Way);
     /// The channels by which somebody was told another deadline, and at no stage since.
     fn misinformed(&self, recipient: &Recipient, deadline: DateTime<Utc>) -> Vec<Channel>;
     /// How many prompts have shown a connection to somebody.
     fn shown(&self, connection: ConnectionKey, recipient: &str) -> usize;
+    /// The removals that may bar a connection's, and perhaps others.
+    fn removals(&self, connection: &Connection) -> &[PastRemoval];
+    /// The connection in Xero's own list.
+    fn in_xero(&self, connection: &Connection) -> InXero;
 }
 
 impl Past {
@@ -149,6 +206,19 @@ impl Past {
 
     pub fn add_mark(&mut self, mark: Mark) {
         self.marks.entry(mark.recipient.clone()).or_default().push(mark);
+    }
+
+    pub fn add_followed(&mut self, connection: ConnectionKey, mark: Mark) {
+        self.followed.entry(connection).or_default().push(mark);
+    }
+
+    pub fn add_removal(&mut self, removal: PastRemoval) {
+        self.removals.push(removal);
+    }
+
+    /// Takes Xero's own list, in place of one from before.
+    pub fn set_listed(&mut self, listed: BTreeMap<ConnectionKey, Listed>) {
+        self.listed = Some(listed);
     }
 
     /// How many mails somebody has had on a day.
@@ -183,10 +253,11 @@ impl Past {
         campaign: &'a Campaign,
     ) -> impl Iterator<Item = &'a Telling> {
         let required = connection.facts.required.unwrap_or(campaign.required).deciding();
+        let made = Made::of(connection, self.in_xero(connection));
         self.tellings.get(&connection.key).into_iter().flatten().filter(move |telling| {
             telling.is_notice
                 && telling.deadline == campaign.deadline
-                && telling.connected_at == connection.facts.connected_at
+                && made.is_as_told(telling)
                 && telling.required.is_superset(required)
         })
     }
@@ -260,6 +331,36 @@ impl History for Past {
         if !tells_anew && marks().any(went) { Way::Done } else { Way::Open }
     }
 
+    fn follow_up_way(
+        &self,
+        connection: ConnectionKey,
+        recipient: &Recipient,
+        stage: &Stage,
+        channel: &Channel,
+        now: DateTime<Utc>,
+    ) -> (i64, Way) {
+        let (recipient, channel) = (recipient.key(), channel.to_string());
+        let is_own = |mark: &&Mark| {
+            let same_way = mark.channel == channel || mark.channel == HOST && channel == "email";
+            mark.recipient == recipient && mark.stage == stage.name && same_way
+        };
+        let followed = || self.followed.get(&connection).into_iter().flatten().filter(is_own);
+        // The last one that told of this very removal, or was about to.
+        if let Some(mark) = followed().max_by_key(|mark| (mark.edition, mark.wave)) {
+            return (mark.wave, mark.way(now));
+        }
+        let marks = || self.marks.get(&recipient).into_iter().flatten().filter(is_own);
+        let is_open = |mark: &&Mark| {
+            mark.edition == self.edition
+                && mark.channel == channel
+                && matches!(mark.state, PromptState::Queued | PromptState::Leased)
+        };
+        match marks().filter(is_open).min_by_key(|mark| mark.wave) {
+            Some(mark) => (mark.wave, mark.way(now)),
+            None => (marks().map(|mark| mark.wave + 1).max().unwrap_or(0), Way::Open),
+        }
+    }
+
     fn misinformed(&self, recipient: &Recipient, deadline: DateTime<Utc>) -> Vec<Channel> {
         let marks = self.marks(recipient);
         let went = |mark: &&Mark| mark.state == PromptState::Sent && !mark.bounced;
@@ -290,6 +391,15 @@ impl History for Past {
     fn shown(&self, connection: ConnectionKey, recipient: &str) -> usize {
         let of = self.tellings.get(&connection).into_iter().flatten();
         of.filter(|telling| telling.recipient == recipient).count()
+    }
+
+    fn removals(&self, _: &Connection) -> &[PastRemoval] {
+        &self.removals
+    }
+
+    fn in_xero(&self, connection: &Connection) -> InXero {
+        let Some(listed) = &self.listed else { return InXero::Unread };
+        listed.get(&connection.key).map_or(InXero::Absent, |listed| InXero::Listed(*listed))
     }
 }
 

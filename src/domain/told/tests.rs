@@ -49,6 +49,7 @@ fn telling(recipient: &str, stage: &str) -> Telling {
         deadline: campaign.deadline,
         required: campaign.required,
         connected_at: connection().facts.connected_at,
+        sent_at: at("2027-01-20T00:00:00Z"),
         removal_from: (stage == "final-notice").then(|| at("2027-08-20T12:00:00Z")),
         is_notice: true,
     }
@@ -64,6 +65,7 @@ fn told(tellings: &[Telling], parties: &[Party], connection: &Connection) -> Tol
 
 fn mark(stage: &str, edition: i64, state: PromptState) -> Mark {
     Mark {
+        wave: 0,
         recipient: "jo@a.example".into(),
         stage: stage.into(),
         channel: "email".into(),
@@ -139,6 +141,32 @@ fn a_notice_is_void_for_a_connection_made_later_a_scope_required_since_and_anoth
     let earlier = Telling { deadline: at("2027-08-12T12:00:00Z"), ..good.clone() };
     let no_notice = Telling { is_notice: false, ..good };
     assert_eq!(told(&[earlier, no_notice], &jo, &connection()), Told::default());
+}
+
+#[test]
+fn a_date_that_becomes_known_later_makes_no_notice_void_unless_it_is_later_too() {
+    let jo = [party("jo@a.example")];
+    let sent = telling("jo@a.example", "final-notice");
+    let without = Telling { connected_at: None, ..sent.clone() };
+    let by_xero = Telling { connected_at: Some(at("2025-02-02T00:00:00.5Z")), ..sent.clone() };
+    let counts = |telling: &Telling, host: Option<&str>, xero: Option<&str>| {
+        let mut connection = connection();
+        connection.facts.connected_at = host.map(at);
+        let mut past = Past::new(1);
+        past.add_telling(connection.key, telling.clone());
+        let id = crate::domain::ids::ConnectionId(connection.key.0);
+        let listed = Listed { id, created_at: xero.map(at), updated_at: None };
+        past.set_listed(std::iter::once((connection.key, listed)).collect());
+        past.told(&connection, &jo, &campaign()).stages == 1
+    };
+    let (early, late) = ("2025-02-02T00:00:00.5Z", "2027-06-01T00:00:00Z");
+    let host = Some("2025-01-01T00:00:00Z");
+    assert!(counts(&sent, host, None) && counts(&sent, host, Some(early)));
+    assert!(!counts(&sent, host, Some(late)), "made anew at Xero, as the host does not know yet");
+    assert!(counts(&without, None, None) && counts(&without, None, Some(early)));
+    assert!(!counts(&without, None, Some(late)) && !counts(&without, Some(late), None));
+    assert!(counts(&by_xero, None, Some(early)) && counts(&by_xero, Some(late), Some(early)));
+    assert!(!counts(&by_xero, None, Some(late)) && !counts(&by_xero, None, None));
 }
 
 #[test]

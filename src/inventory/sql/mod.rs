@@ -58,11 +58,6 @@ impl Asked<'_> {
     fn layout<'n>(&self, database: &Database, names: &'n [String]) -> Result<Layout<'n>, Error> {
         let misfit = |misfit| Error::misfit(&database.place, self.columns, names, misfit, None);
         let layout = self.columns.locate(names).map_err(misfit)?;
-        if matches!(self.selection, Selection::Connections(_))
-            && !layout.iter().any(|(column, _)| *column == Column::ConnectionId)
-        {
-            return Err(misfit(super::columns::Misfit::Missing(Column::ConnectionId)));
-        }
         Ok(layout.into_iter().map(|(column, at)| (column, names[at].as_str())).collect())
     }
 }

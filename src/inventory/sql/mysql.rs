@@ -65,7 +65,7 @@ pub(super) async fn read(
     let fields: Vec<String> = layout.iter().map(|(_, name)| field(name, kind_of(name))).collect();
     let id = layout
         .iter()
-        .find(|(column, _)| *column == Column::ConnectionId)
+        .find(|(column, _)| *column == Column::TenantId)
         .map(|(_, name)| id(name, kind_of(name)));
     let mut rows = Rows::open(feed).await?;
     for sql in query::statements(&asked.query, &fields, asked.selection, id.as_deref()) {

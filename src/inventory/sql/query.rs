@@ -1,7 +1,7 @@
 //! The texts of SQL statements. The user's query is put in as it is: whoever may write it
 //! into the configuration may run it anyway, and the transaction around it cannot write.
 
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::TenantId;
 
 use super::super::MAX_RECORD;
 use super::super::reader::Selection;
@@ -42,7 +42,7 @@ pub(super) fn probe(query: &str) -> String {
 }
 
 /// The statements that give what is selected: one, or one per some hundred ids. `id` is the
-/// connection's id as an SQL expression of 32 lower-case hexadecimal digits.
+/// tenant's id as an SQL expression of 32 lower-case hexadecimal digits.
 pub(super) fn statements(
     query: &str,
     fields: &[String],
@@ -51,7 +51,7 @@ pub(super) fn statements(
 ) -> Vec<String> {
     let select = format!("select {} from (\n{query}\n) q", fields.join(", "));
     match (selection, id) {
-        (Selection::Connections(ids), Some(id)) => ids
+        (Selection::Tenants(ids), Some(id)) => ids
             .chunks(IDS)
             .map(|ids| format!("{select} where {id} in ({})", literals(ids)))
             .collect(),
@@ -59,7 +59,7 @@ pub(super) fn statements(
     }
 }
 
-fn literals(ids: &[ConnectionId]) -> String {
+fn literals(ids: &[TenantId]) -> String {
     let quoted: Vec<String> = ids.iter().map(|id| format!("'{}'", id.0.simple())).collect();
     quoted.join(", ")
 }
@@ -104,14 +104,14 @@ mod tests {
 
     #[test]
     fn a_second_look_asks_for_some_hundred_ids_at_a_time() {
-        let ids = vec![ConnectionId(uuid::Uuid::nil()); IDS + 1];
+        let ids = vec![TenantId(uuid::Uuid::nil()); IDS + 1];
         let fields = ["q.id".to_owned()];
-        let texts = statements("select 1", &fields, &Selection::Connections(ids), Some("q.id"));
+        let texts = statements("select 1", &fields, &Selection::Tenants(ids), Some("q.id"));
         assert_eq!(texts.len(), 2);
         assert_eq!(
             texts[1],
             "select q.id from (\nselect 1\n) q where q.id in ('00000000000000000000000000000000')"
         );
-        assert!(statements("select 1", &fields, &Selection::Connections(vec![]), None).len() == 1);
+        assert!(statements("select 1", &fields, &Selection::Tenants(vec![]), None).len() == 1);
     }
 }

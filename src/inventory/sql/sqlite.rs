@@ -30,7 +30,7 @@ pub(super) async fn read(
     let layout = asked.layout(database, &names)?;
     let fields: Vec<String> = layout.iter().map(|(_, name)| field(name)).collect();
     let id =
-        layout.iter().find(|(column, _)| *column == Column::ConnectionId).map(|(_, name)| id(name));
+        layout.iter().find(|(column, _)| *column == Column::TenantId).map(|(_, name)| id(name));
     let mut rows = Rows::open(feed).await?;
     for sql in query::statements(&asked.query, &fields, asked.selection, id.as_deref()) {
         let stream = sqlx::query(AssertSqlSafe(sql)).persistent(false).fetch(&mut connection);

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::delivery::payload::StateChange;
-use crate::domain::connection::{Connection, Presence};
+use crate::domain::connection::Connection;
 use crate::domain::grant::{ConnectionKey, GrantId};
 use crate::domain::recipient::{Exemptions, responsible};
 use crate::store::announcements::{Announcement, Shown, Word};
@@ -102,7 +102,7 @@ impl Finder<'_> {
         let mut grants: Vec<GrantId> = own.iter().map(|one| one.facts.grant).collect();
         grants.dedup();
         let mut all = self.store.connections_of_grants(&grants, sets).await?;
-        all.retain(|connection| connection.presence != Presence::Gone);
+        all.retain(Connection::is_listed);
         let exempt = all
             .chunk_by(|one, other| one.facts.grant == other.facts.grant)
             .flat_map(|grant| {

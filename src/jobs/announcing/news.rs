@@ -14,6 +14,9 @@ use crate::store::announcements::{Shown, Word};
 pub fn state(shown: &Shown, is_exempt: bool) -> Option<State> {
     match (shown.presence, shown.readiness) {
         (Presence::RowBad, _) => None,
+        (Presence::Removed, _) if shown.returned => Some(State::Returned),
+        (Presence::Removed, _) => Some(State::Removed),
+        (Presence::Present, Readiness::Ready) if shown.returned => Some(State::Returned),
         (Presence::Gone, _) | (_, Readiness::Unaffected) => Some(State::Withdrawn),
         (Presence::Present, Readiness::Ready) => Some(State::Ready),
         (Presence::Present, Readiness::Awaiting | Readiness::Unknown) => {
@@ -45,7 +48,13 @@ mod tests {
     use crate::domain::grant::ConnectionKey;
 
     fn shown(presence: Presence, readiness: Readiness) -> Shown {
-        Shown { connection: ConnectionKey(Uuid::nil()), presence, readiness, manual: false }
+        Shown {
+            connection: ConnectionKey(Uuid::nil()),
+            presence,
+            readiness,
+            manual: false,
+            returned: false,
+        }
     }
 
     fn word(what: Option<&str>) -> Word {
@@ -71,6 +80,20 @@ mod tests {
             assert_eq!(of(Gone, readiness), Some(State::Withdrawn));
             assert_eq!(of(RowBad, readiness), None, "a moment's bad row changes nothing");
         }
+    }
+
+    #[test]
+    fn a_removed_connection_asks_to_reconnect_until_its_tenant_is_back_and_ready() {
+        for readiness in [Readiness::Awaiting, Readiness::Ready] {
+            let away = shown(Presence::Removed, readiness);
+            assert_eq!(state(&away, false), Some(State::Removed));
+            assert_eq!(state(&away, true), Some(State::Removed), "it is removed all the same");
+            // By a connection of another id.
+            assert_eq!(state(&Shown { returned: true, ..away }, false), Some(State::Returned));
+        }
+        let back = shown(Presence::Present, Readiness::Ready);
+        assert_eq!(state(&Shown { returned: true, ..back }, false), Some(State::Returned));
+        assert_eq!(state(&shown(Presence::Present, Readiness::Awaiting), false), None);
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! The second step of planning: one prompt for each recipient, stage and channel, most urgent
 //! first, and removals by least use, each against its caps.
 
+use std::collections::HashMap;
 use std::io;
 
 use uuid::Uuid;
 
-use crate::domain::budget::{Budget, PromptBudget, Used};
-use crate::domain::decide::CORRECTION;
+use crate::domain::budget::{Budget, PromptBudget};
 use crate::domain::decide::{Action, HeldBack};
 use crate::domain::grant::ConnectionKey;
+use crate::domain::ramp;
 use crate::domain::reason::{Code, Reason};
 use crate::domain::scopes::ScopeSet;
+use crate::domain::win_back::is_win_back;
 use crate::jobs::scan::Error;
 use crate::jobs::sorter::{Groups, Sorter};
 use crate::report::plan::{HeldBackEntry, List, Plan};
@@ -32,20 +34,31 @@ impl Planning<'_> {
             let lines: Vec<Line> =
                 records.iter().map(|record| decode(record)).collect::<io::Result<_>>()?;
             let last_used = lines.iter().filter_map(|line| line.last_used).max();
+            let signalled = lines.iter().any(|line| line.signalled);
             let Some(prompt) = together(lines) else { continue };
             encode(&prompt, buffer)?;
-            by_urgency.push(self.urgency(prompt.stage, last_used, name), buffer)?;
+            let urgency = self.urgency(prompt.stage, signalled, last_used, name);
+            by_urgency.push(urgency, buffer)?;
         }
         let usage = self.store.prompt_usage(self.today()).await?;
         let mut budget = PromptBudget::new(self.rules.prompts, 0, usage.all_today());
+        // What is told of removals comes first, and is all that may meet another mail to the
+        // same person.
+        let mut told: HashMap<String, u64> = HashMap::new();
         let mut sorted = by_urgency.finish()?;
         let mut record = Vec::new();
         while sorted.next(&mut record)?.is_some() {
             let prompt: Work = decode(&record)?;
-            let stage = self.stage_name(prompt.stage);
-            let mails = (prompt.channel == "email").then_some(prompt.mails);
+            let stage = self.rules.stage_name(prompt.stage);
+            let planned = told.get(&prompt.recipient).copied().unwrap_or_default();
+            let mails = (prompt.channel == "email").then_some(prompt.mails + planned);
             match budget.take(stage, usage.of_stage(stage), mails) {
-                Ok(()) => work.push(&prompt)?,
+                Ok(()) => {
+                    if mails.is_some() && is_win_back(stage) {
+                        *told.entry(prompt.recipient.clone()).or_default() += 1;
+                    }
+                    work.push(&prompt)?;
+                }
                 Err(reasons) => {
                     for shown in prompt.connections {
                         let key = Uuid::from_u128(shown.key);
@@ -60,26 +73,25 @@ impl Planning<'_> {
         Ok(())
     }
 
-    fn stage_name(&self, place: usize) -> &str {
-        self.rules.campaign.stages.get(place).map_or(CORRECTION, |stage| &stage.name)
-    }
-
-    /// Later stages first, then those who used the product last: they have most to lose.
-    fn urgency(&self, stage: usize, last_used: Option<i64>, name: u128) -> u128 {
+    /// What follows a removal and later stages first, then those for whom something fails
+    /// already, then those who used the product last: they have most to lose.
+    fn urgency(&self, stage: usize, signalled: bool, last_used: Option<i64>, name: u128) -> u128 {
         let rank = self.rules.campaign.stages.len().saturating_sub(stage) as u128;
         let unused = u64::MAX - last_used.map_or(0, |micros| micros.max(0).unsigned_abs());
-        rank << 120 | u128::from(unused) << 56 | name >> 72
+        rank << 120 | u128::from(!signalled) << 119 | u128::from(unused) << 55 | name >> 73
     }
 
-    pub(super) fn cap_removals(
+    pub(super) async fn cap_removals(
         &self,
         removals: Sorter,
         held: &mut Sorter,
         buffer: &mut Vec<u8>,
         plan: &mut Plan,
-    ) -> io::Result<()> {
+    ) -> Result<(), Error> {
         let Some(policy) = self.rules.removal else { return Ok(()) };
-        let mut budget = Budget::of_removals(policy, self.present, Used::default());
+        let usage = self.store.removal_usage(self.today()).await?;
+        let ramp = ramp::step(policy, &usage.days, self.rules.now);
+        let mut budget = Budget::of_removals(policy, self.present, (0, usage.today), &ramp);
         let mut sorted = removals.finish()?;
         let mut record = Vec::new();
         while sorted.next(&mut record)?.is_some() {
@@ -105,8 +117,8 @@ fn together(lines: Vec<Line>) -> Option<Work> {
     grants.sort_unstable();
     grants.dedup();
     let first = lines.into_iter().next()?;
-    let Line { stage, channel, recipient, mails, .. } = first;
-    Some(Work { stage, channel, recipient, connections, missing, grants, mails })
+    let Line { stage, wave, channel, recipient, mails, .. } = first;
+    Some(Work { stage, wave, channel, recipient, connections, missing, grants, mails })
 }
 
 /// One entry for each connection and action, with every reason once.

@@ -2,9 +2,11 @@
 //! over all candidates, most urgent first. Both are pure; here they meet the store, in
 //! bounded memory.
 
+mod away;
 mod caps;
 mod record;
 
+use std::collections::HashMap;
 use std::io;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -69,31 +71,44 @@ impl Planning<'_> {
     pub async fn run(&self) -> Result<Planned, Error> {
         let mut planned = Planned::default();
         let due = self.rules.something_may_be_due() && (self.prompts || self.removals);
-        if !due && self.rules.exemptions.is_empty() {
-            return Ok(planned);
-        }
         let mut candidates = Candidates::default();
         let sets = self.store.scope_sets().await?;
+        if self.prompts && !self.rules.win_back.is_empty() {
+            self.plan_win_back(&sets, &mut candidates).await?;
+        }
+        if due || !self.rules.exemptions.is_empty() {
+            self.walk(due, &sets, &mut candidates, &mut planned).await?;
+        }
+        self.watcher.done();
+        let Candidates { lines, removals, mut held, mut buffer } = candidates;
+        self.cap_prompts(lines, &mut held, &mut buffer, &mut planned.work).await?;
+        self.cap_removals(removals, &mut held, &mut buffer, &mut planned.plan).await?;
+        list_held_back(held, &mut planned.plan)?;
+        Ok(planned)
+    }
+
+    /// Decides about all grants that are not ready.
+    async fn walk(
+        &self,
+        due: bool,
+        sets: &ScopeSets,
+        candidates: &mut Candidates,
+        planned: &mut Planned,
+    ) -> Result<(), Error> {
         let mut walk = Walk::default();
         let mut done = 0;
         loop {
             if self.cancel.is_cancelled() {
                 return Err(Error::Interrupted);
             }
-            let page = self.store.next_awaiting(&mut walk, &sets).await?;
+            let page = self.store.next_awaiting(&mut walk, sets).await?;
             if page.is_empty() {
-                break;
+                return Ok(());
             }
             done += page.len() as u64;
-            self.page(page, due, &sets, &mut candidates, &mut planned).await?;
+            self.page(page, due, sets, candidates, planned).await?;
             self.watcher.deciding(done);
         }
-        self.watcher.done();
-        let Candidates { lines, removals, mut held, mut buffer } = candidates;
-        self.cap_prompts(lines, &mut held, &mut buffer, &mut planned.work).await?;
-        self.cap_removals(removals, &mut held, &mut buffer, &mut planned.plan)?;
-        list_held_back(held, &mut planned.plan)?;
-        Ok(planned)
     }
 
     async fn page(
@@ -111,6 +126,10 @@ impl Planning<'_> {
             true => self.store.past(self.edition, &page).await?,
             false => Past::new(self.edition),
         };
+        let signals = match due && self.prompts {
+            true => self.store.signals(&ids).await?,
+            false => HashMap::new(),
+        };
         for connections in page {
             let Some(grant) = connections.first().map(|connection| connection.facts.grant) else {
                 continue;
@@ -118,7 +137,8 @@ impl Planning<'_> {
             if !self.rules.exemptions.is_empty() {
                 let parties = responsible(&connections);
                 let is_exempt = |connection: &&Connection| {
-                    connection.standing.readiness == Readiness::Awaiting
+                    connection.presence.counts()
+                        && connection.standing.readiness == Readiness::Awaiting
                         && self.rules.exemptions.of(connection, &parties).is_some()
                 };
                 planned.exempt += connections.iter().filter(is_exempt).count() as u64;
@@ -132,7 +152,8 @@ impl Planning<'_> {
                 for line in &decision.prompts {
                     let is_id = id_of(&connections, line.connection).is_some();
                     let mails = past.mails_on(&line.party.recipient.key(), self.today());
-                    self.add_line(line, (grant, is_id, mails), candidates)?;
+                    let signalled = signals.contains_key(&grant);
+                    self.add_line(line, (grant, is_id, mails, signalled), candidates)?;
                 }
             }
             for candidate in decision.removals.iter().filter(|_| self.removals) {
@@ -160,14 +181,13 @@ impl Planning<'_> {
     fn add_line(
         &self,
         line: &PromptLine<'_>,
-        (grant, is_id, mails): (GrantId, bool, u64),
+        (grant, is_id, mails, signalled): (GrantId, bool, u64, bool),
         candidates: &mut Candidates,
     ) -> io::Result<()> {
-        let stages = &self.rules.campaign.stages;
-        // The correction comes after all stages.
-        let stage = stages.iter().position(|stage| stage == line.stage).unwrap_or(stages.len());
+        let stage = self.rules.place(line.stage);
         let record = Line {
             stage,
+            wave: line.wave,
             grant: grant.0.as_u128(),
             mails,
             channel: line.channel.to_string(),
@@ -175,9 +195,10 @@ impl Planning<'_> {
             connection: Shown { key: line.connection.0.as_u128(), is_id },
             missing: line.missing,
             last_used: line.last_used_at.map(|at| at.timestamp_micros()),
+            signalled,
         };
         encode(&record, &mut candidates.buffer)?;
-        let name = format!("{stage}\0{}\0{}", record.channel, record.recipient);
+        let name = format!("{stage}\0{}\0{}\0{}", line.wave, record.channel, record.recipient);
         let key = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).as_u128();
         candidates.lines.push(key, &candidates.buffer)
     }
@@ -195,13 +216,7 @@ impl Planning<'_> {
         };
         let record = Removal {
             connection: candidate.connection.0,
-            entry: RemovalEntry {
-                connection_id: candidate.connection.to_string(),
-                tenant_id: connection.facts.tenant.to_string(),
-                grant: connection.facts.grant.to_string(),
-                not_before: rfc3339(candidate.not_before),
-                reason: candidate.reason.clone(),
-            },
+            entry: removal_entry(candidate, connection),
         };
         encode(&record, &mut candidates.buffer)?;
         // Least used first; never used, as far as is known, before all others.
@@ -209,6 +224,18 @@ impl Planning<'_> {
             candidate.last_used_at.map_or(0, |at| at.timestamp_micros().max(0).unsigned_abs() + 1);
         let key = u128::from(used) << 64 | candidate.connection.0.as_u128() >> 64;
         candidates.removals.push(key, &candidates.buffer)
+    }
+}
+
+/// A removal as every plan document names it.
+#[must_use]
+pub fn removal_entry(candidate: &Candidate, connection: &Connection) -> RemovalEntry {
+    RemovalEntry {
+        connection_id: candidate.connection.to_string(),
+        tenant_id: connection.facts.tenant.to_string(),
+        grant: connection.facts.grant.to_string(),
+        not_before: rfc3339(candidate.not_before),
+        reason: candidate.reason.clone(),
     }
 }
 

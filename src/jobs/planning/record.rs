@@ -14,6 +14,7 @@ use crate::report::plan::RemovalEntry;
 #[derive(Serialize, Deserialize)]
 pub(super) struct Line {
     pub stage: usize,
+    pub wave: i64,
     pub grant: u128,
     /// Mails that the recipient has had today.
     pub mails: u64,
@@ -22,6 +23,8 @@ pub(super) struct Line {
     pub connection: Shown,
     pub missing: ScopeSet,
     pub last_used: Option<i64>,
+    /// A call of this grant's was refused for want of a scope.
+    pub signalled: bool,
 }
 
 /// A connection that a prompt shows.
@@ -35,8 +38,10 @@ pub(super) struct Shown {
 /// One prompt with all the connections that it is about, and their grants.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Work {
-    /// The place in the campaign's stages; past them, the correction.
+    /// The place in the order of all stages ([`Rules::place`](crate::domain::decide::Rules)).
     pub stage: usize,
+    /// Which of the messages of a stage that goes out as often as there are removals.
+    pub wave: i64,
     pub channel: String,
     pub recipient: String,
     pub(super) connections: Vec<Shown>,

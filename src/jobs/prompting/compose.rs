@@ -7,14 +7,16 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::delivery::render::{RenderError, Renderer};
-use crate::domain::campaign::{Campaign, Channel};
+use crate::domain::campaign::Channel;
 use crate::domain::composing::About;
-use crate::domain::connection::{Connection, Presence};
-use crate::domain::decide::{CORRECTION, Rules};
+use crate::domain::connection::Connection;
+use crate::domain::decide::{CORRECTION, Decision, Rules};
 use crate::domain::digest::Digest;
 use crate::domain::grant::GrantId;
 use crate::domain::told::Past;
+use crate::domain::win_back::is_win_back;
 use crate::jobs::planning::Work;
+use crate::jobs::winning_back::Away;
 use crate::store::{self, Store};
 
 use super::parcel::Parcel;
@@ -53,22 +55,21 @@ pub enum Made {
 impl<'a> Composer<'a> {
     /// The name of a piece of work's stage.
     #[must_use]
-    pub fn stage<'w>(&'w self, work: &Work) -> &'w str {
-        stage_name(self.rules.campaign, work)
+    pub fn stage(&self, work: &Work) -> &'a str {
+        self.rules.stage_name(work.stage)
     }
 
     /// The id of the prompt of a recipient, stage, channel and edition: the same for the same
     /// link secret, wherever it is made.
     #[must_use]
     pub fn id(&self, work: &Work) -> Uuid {
-        let edition = self.edition.to_string();
-        self.renderer.prompt_id(&[
-            self.client_id,
-            &edition,
-            self.stage(work),
-            &work.channel,
-            &work.recipient,
-        ])
+        let (edition, wave) = (self.edition.to_string(), work.wave.to_string());
+        let mut named =
+            vec![self.client_id, &edition, self.stage(work), &work.channel, &work.recipient];
+        if is_win_back(self.stage(work)) {
+            named.push(&wave);
+        }
+        self.renderer.prompt_id(&named)
     }
 
     /// Composes each piece of work under its id.
@@ -85,14 +86,13 @@ impl<'a> Composer<'a> {
         ids.dedup();
         let sets = self.store.scope_sets().await?;
         let settled = self.store.settled_scopes(&ids, &sets).await?;
-        let mut grants: HashMap<GrantId, Vec<Connection>> = HashMap::new();
-        for connection in self.store.connections_of_grants(&ids, &sets).await? {
-            if connection.presence != Presence::Gone {
-                grants.entry(connection.facts.grant).or_default().push(connection);
-            }
-        }
-        let groups: Vec<Vec<Connection>> = grants.values().cloned().collect();
-        let past = self.store.past_but_for(self.edition, &groups, self.owner).await?;
+        let away = Away::of(self.store, &ids, &sets).await?;
+        let past = self.store.past_but_for(self.edition, &away.grants, self.owner).await?;
+        let grants: HashMap<GrantId, &[Connection]> = away
+            .grants
+            .iter()
+            .filter_map(|grant| Some((grant.first()?.facts.grant, grant.as_slice())))
+            .collect();
         let mut made = Vec::with_capacity(works.len());
         for (id, work) in works {
             let mut about = Vec::new();
@@ -100,7 +100,11 @@ impl<'a> Composer<'a> {
                 let grant = GrantId(Uuid::from_u128(*grant));
                 let Some(connections) = grants.get(&grant) else { continue };
                 let held = settled.get(&grant).copied().unwrap_or_default();
-                self.lines(work, connections, held, &past, &mut about);
+                let decision = match is_win_back(self.stage(work)) {
+                    true => self.rules.win_back(connections, &away.here, held, &past),
+                    false => self.rules.decide(&listed(connections), held, &past),
+                };
+                self.lines(work, decision, connections, &mut about);
             }
             made.push(self.make(*id, work, about, &past));
             // A long list of them must not keep what is being sent from going on.
@@ -113,14 +117,14 @@ impl<'a> Composer<'a> {
     fn lines<'c>(
         &'c self,
         work: &Work,
+        decision: Decision<'c>,
         connections: &[Connection],
-        held: crate::domain::scopes::ScopeSet,
-        past: &Past,
         about: &mut Vec<About<'c>>,
     ) {
         let stage = self.stage(work);
-        for line in self.rules.decide(connections, held, past).prompts {
+        for line in decision.prompts {
             if line.stage.name == stage
+                && line.wave == work.wave
                 && line.party.recipient.key() == work.recipient
                 && line.channel.to_string() == work.channel
                 && let Some(connection) = connections.iter().find(|one| one.key == line.connection)
@@ -156,6 +160,6 @@ impl<'a> Composer<'a> {
     }
 }
 
-fn stage_name<'c>(campaign: &'c Campaign, work: &Work) -> &'c str {
-    campaign.stages.get(work.stage).map_or(CORRECTION, |stage| &stage.name)
+fn listed(connections: &[Connection]) -> Vec<Connection> {
+    connections.iter().filter(|connection| connection.is_listed()).cloned().collect()
 }

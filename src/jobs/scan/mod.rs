@@ -71,6 +71,9 @@ pub struct Scan<'a> {
     pub rules: &'a inventory::Rules,
     pub required: ScopeSet,
     pub app_flow: Flow,
+    /// Xero's own list is to be had, and tells whether a removed connection has come back.
+    /// Without it, what a row shows that is newer than the removal does.
+    pub has_list: bool,
     pub limits: GuardLimits,
     pub now: DateTime<Utc>,
     pub run_id: Uuid,
@@ -244,7 +247,8 @@ impl Scan<'_> {
         let effect = Effect {
             rows: gathered.rows,
             bad_rows: gathered.bad.count,
-            seen: tally.connections - tally.row_bad,
+            // What was removed is listed all the same: our own doing must not look like a loss.
+            seen: tally.connections - tally.row_bad + tally.removed_listed,
             before: last.as_ref().map(|last| u64::try_from(last.connections).unwrap_or_default()),
             changed: turned.changed,
             newly_gone: turned.newly_gone,
@@ -296,6 +300,7 @@ impl Scan<'_> {
             known: &gathered.known,
             required: self.required,
             app_flow: self.app_flow,
+            has_list: self.has_list,
             now: self.now,
             watcher: self.watcher,
             cancel: self.cancel,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::class::Class;
-use crate::domain::connection::{Connection, Presence, Responsible, Standing};
+use crate::domain::connection::{Connection, Facts, Presence, Responsible, Standing};
 use crate::domain::grant::{ConnectionKey, GrantId, Member, Readiness, judge};
 use crate::domain::row::Flow;
 use crate::domain::scopes::ScopeSet;
@@ -36,6 +36,8 @@ pub(super) struct Settle<'a> {
     pub required: ScopeSet,
     /// For rows that give no flow.
     pub app_flow: Flow,
+    /// Xero's list is read after the scan, and tells what has come back.
+    pub has_list: bool,
     pub now: DateTime<Utc>,
     pub watcher: &'a dyn Watcher,
     pub cancel: &'a CancellationToken,
@@ -231,16 +233,24 @@ impl Settle<'_> {
         let mut facts = None;
         for row in rows {
             let row = row.draft()?;
-            let fingerprint = (!held).then_some(row.print);
-            people.push(Responsible { fingerprint, person: row.person });
+            people.push(Responsible { fingerprint: Some(row.print), person: row.person });
             facts.get_or_insert(row.facts);
         }
         people.sort_by(|a, b| a.order().cmp(&b.order()));
         let Some(facts) = facts else { return Ok(None) };
+        let (presence, absent_since) = match stored.and_then(|stored| self.removed(stored, &facts))
+        {
+            Some(removed_at) => (Presence::Removed, Some(removed_at)),
+            None if held => (Presence::RowBad, Some(self.now)),
+            None => (Presence::Present, None),
+        };
+        if presence == Presence::RowBad {
+            people.iter_mut().for_each(|person| person.fingerprint = None);
+        }
         let manual = facts.flow.unwrap_or(self.app_flow).is_manual();
         Ok(Some(Connection {
             key,
-            presence: if held { Presence::RowBad } else { Presence::Present },
+            presence,
             standing: Standing {
                 class: Class::Unknown,
                 readiness: Readiness::Unknown,
@@ -251,10 +261,17 @@ impl Settle<'_> {
             },
             covered: stored.is_some_and(|stored| stored.covered),
             first_seen_at: stored.map_or(self.now, |stored| stored.first_seen_at),
-            absent_since: held.then_some(self.now),
+            absent_since,
             people,
             facts,
         }))
+    }
+
+    /// When a connection was removed that has not come back, by what its rows say now.
+    fn removed(&self, stored: &Connection, facts: &Facts) -> Option<DateTime<Utc>> {
+        let removed_at = stored.absent_since.filter(|_| stored.presence == Presence::Removed)?;
+        let is_back = !self.has_list && facts.are_newer_than(removed_at);
+        (!is_back).then_some(removed_at)
     }
 
     fn absent(
@@ -264,31 +281,32 @@ impl Settle<'_> {
         presence: Presence,
     ) {
         let Some(connection) = after.get_mut(&key) else { return };
-        if connection.presence == Presence::Gone && presence == Presence::RowBad {
-            // Already gone: a bad row that may be its own does not bring it back.
+        // A bad row that may be its own does not bring one back that stands outside already.
+        if !connection.presence.counts() && presence == Presence::RowBad {
             return;
         }
-        connection.presence = presence;
-        connection.absent_since = connection.absent_since.or(Some(self.now));
+        if connection.presence != Presence::Removed {
+            connection.presence = presence;
+            connection.absent_since = connection.absent_since.or(Some(self.now));
+        }
         for person in &mut connection.people {
             person.fingerprint = None;
         }
     }
 
-    /// Judges all that is present; `None` when nothing is.
+    /// Judges all that the host lists; `None` when it lists nothing. What it lists of removed
+    /// connections is evidence of the grant all the same.
     fn judge(
         &self,
         grant: GrantId,
         connections: &mut BTreeMap<ConnectionKey, Connection>,
     ) -> Option<GrantRecord> {
-        let present: Vec<&Connection> = connections
-            .values()
-            .filter(|connection| connection.presence != Presence::Gone)
-            .collect();
-        if present.is_empty() {
+        let listed: Vec<&Connection> =
+            connections.values().filter(|connection| connection.is_listed()).collect();
+        if listed.is_empty() {
             return None;
         }
-        let members: Vec<Member<'_>> = present
+        let members: Vec<Member<'_>> = listed
             .iter()
             .map(|connection| Member {
                 evidence: &connection.facts.evidence,
@@ -296,14 +314,18 @@ impl Settle<'_> {
                 required: connection.facts.required,
             })
             .collect();
-        let reachable = present
+        let reachable = listed
             .iter()
             .flat_map(|connection| &connection.people)
             .any(|person| person.person.email.is_some());
         let judged = judge(&members, self.required);
-        let present =
-            connections.values_mut().filter(|connection| connection.presence != Presence::Gone);
-        for (connection, own) in present.zip(&judged.connections) {
+        let listed = connections.values_mut().filter(|connection| connection.is_listed());
+        let mut ready = None;
+        for (connection, own) in listed.zip(&judged.connections) {
+            if connection.presence.counts() {
+                let is_ready = own.readiness == Readiness::Ready;
+                ready = Some(ready.unwrap_or(true) && is_ready);
+            }
             let manual = connection.facts.flow.unwrap_or(self.app_flow).is_manual();
             connection.standing = Standing {
                 class: judged.class,
@@ -319,7 +341,7 @@ impl Settle<'_> {
             class: judged.class,
             unsettled: judged.unsettled,
             evidence: judged.evidence,
-            ready: judged.ready,
+            ready: ready.unwrap_or(false),
         })
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Turned {
 
 impl Turned {
     pub(super) fn note(&mut self, before: &Connection, after: &Connection) {
-        if before.presence == Presence::Gone {
+        if !before.presence.counts() {
             return;
         }
         let key = after.key.to_string();

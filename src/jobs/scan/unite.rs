@@ -121,16 +121,15 @@ impl<'a> Unite<'a> {
             bad = true;
         }
         let may_be_nameless = match stored.presence {
-            // Held since an earlier scan: it stays so while any nameless row is left.
-            Presence::RowBad => self.gathered.nameless > 0,
+            // Held since an earlier scan: it stays so while any nameless row is left. Nothing is
+            // done to a removed one, so that it may wait as long.
+            Presence::RowBad | Presence::Removed => self.gathered.nameless > 0,
             Presence::Present | Presence::Gone => self.gathered.fresh_nameless > 0,
         };
         // A row that is missing may be a bad one that does not name its connection; dropping
         // somebody responsible for that would leave them untold.
         let lost_a_row = seen_rows + found.drafts.len() < stored.people.len();
-        bad |= lost_a_row
-            && stored.presence != Presence::Gone
-            && (found.perhaps_bad || may_be_nameless);
+        bad |= lost_a_row && stored.is_listed() && (found.perhaps_bad || may_be_nameless);
         if bad {
             return self.emit(stored.facts.grant, key, Event::Hold);
         }

@@ -14,6 +14,8 @@ use uuid::Uuid;
 use crate::domain::connection::Presence;
 use crate::domain::grant::{ConnectionKey, Readiness};
 
+use crate::domain::win_back::{REMOVED, STAGES};
+
 use super::connections::{presence, word};
 use super::dialect::{Ids, with_ids};
 use super::{Error, Store, with_db};
@@ -27,6 +29,8 @@ pub struct Shown {
     pub presence: Presence,
     pub readiness: Readiness,
     pub manual: bool,
+    /// It was removed, and a ready grant for its tenant was seen since.
+    pub returned: bool,
 }
 
 /// The last word that a webhook had on a connection.
@@ -50,6 +54,7 @@ struct ShownRow {
     presence: String,
     readiness: String,
     manual: bool,
+    returned: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -57,6 +62,8 @@ struct AskedRow {
     channel: String,
     connection_key: Uuid,
     asked_at: DateTime<Utc>,
+    /// The last prompt that told of a removal.
+    followed_at: Option<DateTime<Utc>>,
     underway: i64,
 }
 
@@ -90,9 +97,12 @@ impl Store {
         after: Option<ConnectionKey>,
         all: bool,
     ) -> Result<Vec<Shown>, Error> {
-        const SQL: &str = "SELECT connection_key, presence, readiness, manual FROM connections \
+        const SQL: &str = "SELECT connection_key, presence, readiness, manual, EXISTS (\
+                SELECT 1 FROM removals r WHERE r.connection_key = connections.connection_key \
+                    AND r.state = 'removed' AND r.returned_at IS NOT NULL) AS returned \
+            FROM connections \
             WHERE connection_key > $1 AND presence <> 'row_bad' \
-                AND ($2 OR presence = 'gone' OR manual OR readiness IN ('ready', 'unaffected')) \
+                AND ($2 OR presence IN ('gone', 'removed') OR manual OR readiness IN ('ready', 'unaffected')) \
                 AND EXISTS (SELECT 1 FROM prompt_connections s \
                     JOIN prompts p ON p.prompt_id = s.prompt_id \
                     WHERE s.connection_key = connections.connection_key \
@@ -109,6 +119,7 @@ impl Store {
                     presence: presence(&row.presence)?,
                     readiness: word::<Readiness>("connections", "readiness", &row.readiness)?,
                     manual: row.manual,
+                    returned: row.returned,
                 })
             })
             .collect()
@@ -120,14 +131,18 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn last_words(&self, keys: &[ConnectionKey]) -> Result<Vec<Word>, Error> {
+        let stages = STAGES.map(|stage| format!("'{stage}'")).join(", ");
         let asked = with_ids(
             self,
-            "SELECT p.channel, s.connection_key, max(p.sending_at) AS asked_at, \
+            &format!(
+                "SELECT p.channel, s.connection_key, max(p.sending_at) AS asked_at, \
+                max(CASE WHEN p.stage IN ({stages}) THEN p.sending_at END) AS followed_at, \
                 count(CASE WHEN p.state = 'sending' THEN 1 END) AS underway \
              FROM prompt_connections s JOIN prompts p ON p.prompt_id = s.prompt_id \
-             WHERE s.connection_key {ids} AND p.channel LIKE 'webhook:%' \
+             WHERE s.connection_key {{ids}} AND p.channel LIKE 'webhook:%' \
                 AND p.sending_at IS NOT NULL \
-             GROUP BY p.channel, s.connection_key ORDER BY p.channel, s.connection_key",
+             GROUP BY p.channel, s.connection_key ORDER BY p.channel, s.connection_key"
+            ),
         );
         let said = with_ids(
             self,
@@ -163,7 +178,8 @@ impl AskedRow {
             webhook: self.channel.strip_prefix("webhook:")?.to_owned(),
             connection: ConnectionKey(self.connection_key),
             at: self.asked_at,
-            what: None,
+            // A prompt that tells of a removal says what the news of it would.
+            what: (self.followed_at == Some(self.asked_at)).then(|| REMOVED.to_owned()),
             is_underway: self.underway > 0,
         })
     }

@@ -14,6 +14,7 @@ use crate::store::bulk::{Amount, Cell, Kind, Target, fill};
 use crate::store::dialect::{Dialect, Ids, Words, with_ids, with_words};
 use crate::store::erasing::Aliases;
 use crate::store::home::count_effects;
+use crate::store::leases::is_over;
 use crate::store::{Error, Store, Tx, forgotten, with_tx};
 
 use super::{day_text, used_today};
@@ -25,6 +26,8 @@ pub struct Wanted {
     pub recipient: String,
     pub stage: String,
     pub channel: String,
+    /// Which of the messages of a stage that goes out as often as there are removals.
+    pub wave: i64,
 }
 
 /// By whom, until when, and on whose account.
@@ -46,12 +49,22 @@ pub struct Leased {
     pub recipient: String,
     pub stage: String,
     pub channel: String,
+    pub wave: i64,
     pub fence: i64,
     /// How often it was about to be sent before.
     pub attempts: u32,
     /// What it said then.
     pub digest: Option<String>,
     pub message_sha256: Option<String>,
+}
+
+/// What is used up of the caps.
+#[derive(Clone, Debug, Default)]
+pub struct Spent {
+    /// On this day of the campaign, by stage.
+    pub today: BTreeMap<String, u64>,
+    /// In this run, by all who take part in it.
+    pub in_run: u64,
 }
 
 /// What came of wanting to lease.
@@ -72,6 +85,7 @@ const PROMPTS: Target = Target {
         ("stage", Kind::Text),
         ("channel", Kind::Text),
         ("edition", Kind::Int),
+        ("wave", Kind::Int),
         ("state", Kind::Text),
         ("due_at", Kind::Time),
         ("attempts", Kind::Int),
@@ -91,6 +105,7 @@ struct Row {
     stage: String,
     channel: String,
     edition: i64,
+    wave: i64,
     state: String,
     day: Option<String>,
     due_at: DateTime<Utc>,
@@ -115,31 +130,38 @@ impl Row {
             && self.recipient == wanted.recipient
             && self.stage == wanted.stage
             && self.channel == wanted.channel
+            && self.wave == wanted.wave
     }
 }
 
 impl Store {
     /// Leases what is wanted, in its order, as far as `caps` lets each through: it is given a
-    /// prompt, what is used up today by stage, and how many messages its recipient has had
-    /// today by mail.
+    /// prompt, what was used up before this, with this day's by stage brought forward, and how
+    /// many messages its recipient has had today by mail.
     ///
     /// # Errors
-    /// The database cannot be used.
+    /// The run is over, or the database cannot be used.
     pub async fn lease_prompts(
         &self,
         wanted: Vec<Wanted>,
         lease: Lease,
-        mut caps: impl FnMut(&Wanted, &BTreeMap<String, u64>, u64) -> Result<(), Vec<Reason>>,
+        mut caps: impl FnMut(&Wanted, &Spent, u64) -> Result<(), Vec<Reason>>,
     ) -> Result<Leasing, Error> {
         let mut tx = self.begin().await?;
         lock(&mut tx).await?;
+        if is_over(&mut tx, lease.run).await? {
+            return Err(Error::RunOver);
+        }
         let mut leasing = Leasing { paused: pause(&mut tx).await?, ..Leasing::default() };
         if leasing.paused.is_some() {
             tx.rollback().await?;
             return Ok(leasing);
         }
         let wanted = without_forgotten(&mut tx, wanted).await?;
-        let mut today = used_today(&mut tx, lease.day).await?;
+        let mut spent = Spent {
+            today: used_today(&mut tx, lease.day).await?,
+            in_run: taken_on(&mut tx, lease.run).await?,
+        };
         let rows = self.rows(&mut tx, &wanted).await?;
         let day = day_text(lease.day);
         let mut mails: HashMap<String, u64> = HashMap::new();
@@ -156,11 +178,11 @@ impl Store {
                 continue;
             }
             let had = mails.get(&wanted.recipient).copied().unwrap_or_default();
-            if let Err(reasons) = caps(&wanted, &today, had) {
+            if let Err(reasons) = caps(&wanted, &spent, had) {
                 leasing.held_back.push((wanted, reasons));
                 continue;
             }
-            *today.entry(wanted.stage.clone()).or_default() += 1;
+            *spent.today.entry(wanted.stage.clone()).or_default() += 1;
             if wanted.channel == "email" {
                 *mails.entry(wanted.recipient.clone()).or_default() += 1;
             }
@@ -212,7 +234,7 @@ impl Store {
     async fn rows(&self, tx: &mut Tx, wanted: &[Wanted]) -> Result<Vec<Row>, Error> {
         let sql = with_words(
             self,
-            "SELECT prompt_id, recipient, stage, channel, edition, state, day, due_at, \
+            "SELECT prompt_id, recipient, stage, channel, edition, wave, state, day, due_at, \
                 lease_until, fence, attempts, digest, message_sha256 \
              FROM prompts WHERE recipient {words}",
         );
@@ -233,8 +255,15 @@ async fn without_forgotten(tx: &mut Tx, wanted: Vec<Wanted>) -> Result<Vec<Wante
     Ok(wanted.into_iter().filter(|wanted| !forgotten.has(&wanted.recipient)).collect())
 }
 
+/// How many prompts a run has taken on.
+async fn taken_on(tx: &mut Tx, run: Uuid) -> Result<u64, Error> {
+    const SQL: &str = "SELECT count(*) FROM prompts WHERE run_id = $1";
+    let count: i64 = with_tx!(tx, db => sqlx::query_scalar(SQL).bind(run).fetch_one(db).await)?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
 /// Lets one worker lease at a time. On SQLite the write transaction itself does that.
-pub(crate) async fn lock(tx: &mut Tx) -> Result<(), Error> {
+pub(in crate::store) async fn lock(tx: &mut Tx) -> Result<(), Error> {
     /// Any number, as long as it is nobody else's in this database.
     const LEASING: i64 = 0x5845_524f_4c45_4153;
     match tx {
@@ -250,19 +279,20 @@ pub(crate) async fn lock(tx: &mut Tx) -> Result<(), Error> {
 }
 
 /// The reason of the pause in force.
-pub(super) async fn pause(tx: &mut Tx) -> Result<Option<String>, Error> {
+pub(in crate::store) async fn pause(tx: &mut Tx) -> Result<Option<String>, Error> {
     const SQL: &str =
         "SELECT reason FROM pauses WHERE resumed_at IS NULL ORDER BY paused_at LIMIT 1";
     Ok(with_tx!(tx, db => sqlx::query_scalar(SQL).fetch_optional(db).await)?)
 }
 
 fn leased(row: Option<&Row>, wanted: Wanted) -> Leased {
-    let Wanted { prompt, recipient, stage, channel } = wanted;
+    let Wanted { prompt, recipient, stage, channel, wave } = wanted;
     Leased {
         prompt: row.map_or(prompt, |row| row.prompt_id),
         recipient,
         stage,
         channel,
+        wave,
         fence: row.map_or(0, |row| row.fence) + 1,
         attempts: row.map_or(0, |row| u32::try_from(row.attempts).unwrap_or(u32::MAX)),
         digest: row.and_then(|row| row.digest.clone()),
@@ -277,6 +307,7 @@ fn cells(wanted: &Wanted, lease: Lease) -> [Cell; PROMPTS.columns.len()] {
         Cell::Text(Some(wanted.stage.clone().into())),
         Cell::Text(Some(wanted.channel.clone().into())),
         Cell::Int(Some(lease.edition)),
+        Cell::Int(Some(wanted.wave)),
         Cell::word(Some(PromptState::Queued.as_str())),
         Cell::Time(Some(lease.now)),
         Cell::Int(Some(0)),

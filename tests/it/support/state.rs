@@ -8,7 +8,7 @@ use worker::domain::ids::TenantId;
 
 use super::world::World;
 
-/// All that is known of connections that are not gone, apart from when that was found out.
+/// All that is known of connections that the inventory lists, apart from when that was found out.
 #[derive(Debug, Default)]
 pub struct State {
     pub connections: BTreeMap<ConnectionKey, Connection>,
@@ -27,7 +27,7 @@ impl State {
         world.store.grants(each).await.unwrap();
         let mut connections = BTreeMap::new();
         for mut connection in world.store.connections_of_grants(&ids, &sets).await.unwrap() {
-            if connection.presence == Presence::Gone {
+            if !connection.is_listed() {
                 continue;
             }
             connection.first_seen_at = chrono::DateTime::UNIX_EPOCH;
@@ -58,10 +58,20 @@ impl State {
         self.connections.values().filter(held).map(|connection| connection.key)
     }
 
+    pub fn removed(&self) -> impl Iterator<Item = ConnectionKey> {
+        let removed = |connection: &&Connection| connection.presence == Presence::Removed;
+        self.connections.values().filter(removed).map(|connection| connection.key)
+    }
+
+    /// Those that are counted.
+    pub fn counted(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.values().filter(|connection| connection.presence.counts())
+    }
+
     /// Told a second time, by hand: another person's ready grant reaches the same tenant.
     pub fn check_covered(&self) {
         let mut ready: BTreeMap<GrantId, bool> = BTreeMap::new();
-        for connection in self.connections.values() {
+        for connection in self.counted() {
             let all = ready.entry(connection.facts.grant).or_insert(true);
             *all &= connection.standing.readiness == Readiness::Ready;
         }
@@ -69,8 +79,9 @@ impl State {
             let covers = |other: &Connection| {
                 other.facts.tenant == connection.facts.tenant && ready[&other.facts.grant]
             };
-            let expected = connection.standing.readiness == Readiness::Awaiting
-                && self.connections.values().any(covers);
+            let expected = connection.presence.counts()
+                && connection.standing.readiness == Readiness::Awaiting
+                && self.counted().any(covers);
             assert_eq!(connection.covered, expected, "covered: {connection:?}");
         }
     }
@@ -89,8 +100,12 @@ impl State {
 }
 
 /// Takes out what a bad row holds in either; tells whether that is anything.
-pub fn comparable(again: State, once: State) -> (State, State, bool) {
-    let held: BTreeSet<ConnectionKey> = again.held().chain(once.held()).collect();
+pub fn comparable(again: State, once: State, bad_rows: bool) -> (State, State, bool) {
+    let mut held: BTreeSet<ConnectionKey> = again.held().chain(once.held()).collect();
+    // Nothing is done to a removed one whose row may be a bad one.
+    if bad_rows {
+        held.extend(again.removed().chain(once.removed()));
+    }
     let of = |state: &State| -> BTreeSet<GrantId> {
         held.iter().filter_map(|key| Some(state.connections.get(key)?.facts.grant)).collect()
     };

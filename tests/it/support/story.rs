@@ -1,5 +1,7 @@
 //! Random stories of an inventory: what its host does to it from one scan to the next.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use worker::inventory::Column;
 
@@ -8,6 +10,8 @@ use super::line::{BROAD, GRANULAR, Line, MIXED, READY, UNAFFECTED, token};
 use super::world::start;
 
 const SLOTS: usize = 7;
+/// The day in November of a consent after a removal.
+const LATE: u32 = 30;
 const TENANTS: std::ops::Range<usize> = 1..5;
 const USERS: std::ops::Range<usize> = 1..4;
 const TEXTS: [&str; 8] = [
@@ -63,6 +67,10 @@ pub enum Deed {
     Litter(usize),
     MendAll,
     Turn(usize),
+    /// The worker removes it.
+    Remove(usize),
+    /// Its person consents once more, after any removal.
+    ConsentAgain(usize, usize),
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
@@ -113,6 +121,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (0..3usize).prop_map(Deed::Litter),
         2 => Just(Deed::MendAll),
         1 => (0..20usize).prop_map(Deed::Turn),
+        2 => (0..SLOTS).prop_map(Deed::Remove),
+        2 => (0..SLOTS, 0..TEXTS.len()).prop_map(|(n, text)| Deed::ConsentAgain(n, text)),
     ]
 }
 
@@ -143,6 +153,10 @@ struct Slot {
 #[derive(Debug, Default)]
 pub struct Host {
     slots: [Option<Slot>; SLOTS],
+    /// Connections that are to be removed, and those that are and have not come back: by their
+    /// slots.
+    pub doomed: BTreeSet<usize>,
+    pub removed: BTreeSet<usize>,
     litter: Vec<usize>,
     turn: usize,
 }
@@ -168,8 +182,26 @@ impl Host {
             Deed::People(slot, people) => self.at(slot, |slot| slot.people = people),
             Deed::Consent(slot, text) => self.at(slot, |slot| slot.facts.text = text),
             Deed::Repeat(slot) => self.at(slot, |slot| slot.repeated ^= true),
+            // What bad rows do to a removed connection is a test of its own.
+            Deed::Spoil(slot, _) if self.removed.contains(&slot) => {}
             Deed::Spoil(slot, fault) => self.at(slot, |slot| slot.fault = Some(fault)),
+            Deed::Remove(slot) => drop(self.doomed.insert(slot)),
+            Deed::ConsentAgain(slot, text) => self.at(slot, |slot| {
+                slot.facts.text = text;
+                slot.facts.day = Some(LATE);
+            }),
         }
+    }
+
+    /// Whether its row shows a consent that is later than every removal.
+    pub fn is_new(&self, slot: usize) -> bool {
+        let slot = self.slots[slot].as_ref().filter(|slot| !slot.is_away && slot.facts.has_id);
+        slot.is_some_and(|slot| slot.facts.day == Some(LATE) && !TEXTS[slot.facts.text].is_empty())
+    }
+
+    /// Whether its row is bad in any way.
+    pub fn is_spoilt(&self, slot: usize) -> bool {
+        self.slots[slot].as_ref().is_some_and(|slot| slot.fault.is_some())
     }
 
     fn at(&mut self, slot: usize, change: impl FnOnce(&mut Slot)) {

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -75,7 +76,12 @@ struct Served {
     in_flight: AtomicUsize,
     most: AtomicUsize,
     gate: Mutex<Option<Arc<Barrier>>>,
+    witness: Mutex<Option<Witness>>,
 }
+
+/// Sees each call come before it is carried out (`true`), and again when it was. What it gives
+/// is done in place of the call, or of its answer.
+type Witness = Arc<dyn Fn(&Request, bool) -> Option<Reaction> + Send + Sync>;
 
 impl XeroServer {
     pub fn start(model: Xero, clock: Arc<dyn Clock>) -> Self {
@@ -97,6 +103,7 @@ impl XeroServer {
             in_flight: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
             gate: Mutex::new(None),
+            witness: Mutex::new(None),
         });
         let shared = Arc::clone(&served);
         let standin = Standin::start(move |stream, _| serve(stream, Arc::clone(&shared)));
@@ -116,12 +123,23 @@ impl XeroServer {
         self.served.model.lock().expect("a model")
     }
 
-    /// From now on lists are answered when so many wait for one.
+    /// From now on lists are answered when so many wait for one, and a moment later.
     ///
     /// # Panics
     /// Never.
     pub fn answer_lists_together(&self, count: usize) {
         *self.served.gate.lock().expect("a gate") = Some(Arc::new(Barrier::new(count)));
+    }
+
+    /// From now on somebody looks on.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn watch(
+        &self,
+        witness: impl Fn(&Request, bool) -> Option<Reaction> + Send + Sync + 'static,
+    ) {
+        *self.served.witness.lock().expect("a witness") = Some(Arc::new(witness));
     }
 
     /// The most calls that were waiting for an answer at a time.
@@ -158,16 +176,26 @@ impl Served {
         let gate = self.gate.lock().expect("a gate").clone();
         if let Some(gate) = gate.filter(|_| request.path == "/connections") {
             gate.wait().await;
+            // Time for one more to come in, if anybody sends it.
+            pause(Duration::from_millis(50)).await;
+        }
+        let witness = self.witness.lock().expect("a witness").clone();
+        let sees = |comes| witness.as_ref().and_then(|witness| witness(request, comes));
+        if let Some(instead) = sees(true) {
+            return instead;
         }
         let now = self.clock.now();
         let reaction = self.model.lock().expect("a model").react(now, request);
         if let Reaction::Late(span, response) = reaction {
-            let span = span.to_std().unwrap_or_default();
-            let _ = tokio::time::timeout(span, hang()).await;
+            pause(span.to_std().unwrap_or_default()).await;
             return Reaction::Answer(response);
         }
-        reaction
+        sees(false).unwrap_or(reaction)
     }
+}
+
+async fn pause(span: Duration) {
+    let _ = tokio::time::timeout(span, hang()).await;
 }
 
 /// Writes what becomes of a request; whether the connection goes on.

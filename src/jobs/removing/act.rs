@@ -1,0 +1,409 @@
+//! The act: removals are leased, looked at once more, written down as `deleting`, asked of
+//! Xero, and written down again with what came of it; five at a time. One commit holds the
+//! outcomes of what came back and the intents of what goes next, never of more.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::domain::campaign::RemovalPolicy;
+use crate::domain::removal::RemovalState;
+use crate::jobs::Failure;
+use crate::jobs::progress::Watcher;
+use crate::store::removals::{Advanced, Ended, Hands, Leased, Start, Wanted};
+use crate::store::{self, Store};
+
+use super::crew::{Crew, News, Order};
+use super::fill::Filled;
+use super::list::XeroList;
+use super::look::Looker;
+use super::verdict::{Answered, Became, judge, released};
+
+/// Calls at a time, as Xero allows.
+const AT_ONCE: usize = 5;
+/// How long a removal stays in a worker's hands without a sign of life.
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// How often there is one.
+const SIGN_OF_LIFE: TimeDelta = TimeDelta::seconds(20);
+/// How long a last look holds until the intent is written down. With the wait for its turn to
+/// call, the removal follows within the minute.
+const LOOK_HOLDS: TimeDelta = TimeDelta::seconds(40);
+/// So long before the deadline nothing is begun any more: a call may have to wait for its turn
+/// and for a token, and from the deadline on nothing is removed.
+const BEFORE_THE_END: TimeDelta = TimeDelta::minutes(2);
+/// Removals one after the other without an answer, after which no more are tried.
+const LOST_IN_A_ROW: usize = 3;
+
+/// Why the step ended before all was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Somebody paused all effects.
+    Paused(String),
+    /// Too many calls got no answer.
+    Breaker,
+    /// The facts are too old to go by, or the plan's time, the working hours or the window
+    /// are over.
+    Over(&'static str),
+    /// A cap is used up.
+    Caps(String),
+    /// Xero wants to be asked later, or is down.
+    Unavailable(String),
+    /// Xero does not accept the app's credentials.
+    Refused(String),
+    /// Xero's clock and ours differ.
+    Clock(String),
+    /// Xero refuses what it lists.
+    SetAside(String),
+    Interrupted,
+}
+
+impl Stop {
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Paused(why) => format!("paused: {why}"),
+            Self::Breaker => {
+                format!("{LOST_IN_A_ROW} calls one after the other got no answer from Xero")
+            }
+            Self::Over(why) => (*why).to_owned(),
+            Self::Caps(why)
+            | Self::Unavailable(why)
+            | Self::Refused(why)
+            | Self::Clock(why)
+            | Self::SetAside(why) => why.clone(),
+            Self::Interrupted => "asked to stop".to_owned(),
+        }
+    }
+}
+
+/// What became of a run's removals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub done: usize,
+    /// Attempts that failed, or of which nobody knows.
+    pub failures: usize,
+    /// Held back only when it was their turn.
+    pub held_back: usize,
+    /// Not any more what was planned.
+    pub dropped: usize,
+}
+
+/// What removing needs.
+pub struct Removing<'a> {
+    pub looker: Looker<'a>,
+    pub policy: &'a RemovalPolicy,
+    pub cancel: &'a CancellationToken,
+    pub watcher: &'a dyn Watcher,
+    pub run: Uuid,
+    /// Present connections, for the cap that is a share of them.
+    pub present: u64,
+    /// Until when the facts may be gone by.
+    pub fresh_until: DateTime<Utc>,
+    /// Until when the plan may be applied.
+    pub valid_until: DateTime<Utc>,
+}
+
+/// A removal that may go.
+pub(super) struct Ready {
+    pub leased: Leased,
+    pub looked_at: DateTime<Utc>,
+}
+
+/// What is in hand.
+#[derive(Default)]
+struct State {
+    works: VecDeque<Wanted>,
+    ready: VecDeque<Ready>,
+    /// Have to be looked at again.
+    again: Vec<Leased>,
+    ended: Vec<Ended>,
+    flying: BTreeMap<Uuid, Leased>,
+    /// How many were begun.
+    begun: u64,
+    lost_in_a_row: usize,
+    totals: Totals,
+    stop: Option<Stop>,
+    failure: Option<Failure>,
+    is_filling: bool,
+}
+
+impl State {
+    fn in_hand(&self) -> u64 {
+        (self.ready.len() + self.again.len()) as u64
+    }
+
+    fn is_done(&self) -> bool {
+        let is_over = self.stop.is_some() || (self.works.is_empty() && self.again.is_empty());
+        let is_empty = self.ready.is_empty() && self.again.is_empty() && self.ended.is_empty();
+        is_over && is_empty && self.flying.is_empty() && !self.is_filling
+    }
+
+    fn wants_more(&self) -> bool {
+        self.stop.is_none()
+            && !self.is_filling
+            && self.ready.len() < AT_ONCE
+            && !(self.works.is_empty() && self.again.is_empty())
+    }
+
+    /// Puts what has not gone back where it came from.
+    fn give_back(&mut self, now: DateTime<Utc>) {
+        let ready = std::mem::take(&mut self.ready).into_iter().map(|ready| ready.leased);
+        let all = ready.chain(std::mem::take(&mut self.again));
+        self.ended.extend(all.map(|leased| released(&leased, None, now)));
+    }
+}
+
+impl<'a> Removing<'a> {
+    fn store(&self) -> &'a Store {
+        &self.looker.workplace.store
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.looker.clock.now()
+    }
+
+    fn hands(&self) -> Hands {
+        Hands { owner: self.looker.owner, run: self.run, lease: LEASE }
+    }
+
+    /// Removes what `works` gives, in its order.
+    ///
+    /// # Errors
+    /// The database cannot be used. What was asked of Xero by then is settled by its list.
+    pub async fn remove(&self, works: Vec<Wanted>) -> Result<(Totals, Option<Stop>), Failure> {
+        let (orders, ordered) = mpsc::unbounded_channel();
+        let (news, heard) = mpsc::unbounded_channel();
+        // Both go on while either waits for the database, which the other may hold.
+        let crew = Crew { removing: self, news };
+        let (result, ()) = tokio::join!(self.lead(works, orders, heard), crew.work(ordered));
+        result
+    }
+
+    async fn lead(
+        &self,
+        works: Vec<Wanted>,
+        orders: mpsc::UnboundedSender<Order>,
+        mut heard: mpsc::UnboundedReceiver<News>,
+    ) -> Result<(Totals, Option<Stop>), Failure> {
+        let total = works.len() as u64;
+        let mut state = State { works: works.into(), ..State::default() };
+        let mut alive = self.now();
+        loop {
+            self.look_around(&mut state);
+            if state.stop.is_some() {
+                state.give_back(self.now());
+            }
+            self.advance(&mut state, &orders).await?;
+            if state.wants_more() {
+                let again = std::mem::take(&mut state.again);
+                let most = self.batch().min(state.works.len());
+                let works = state.works.drain(..most).collect();
+                let used = state.begun + state.in_hand();
+                state.is_filling = orders.send(Order::Fill { works, again, used }).is_ok();
+            }
+            if state.is_done() {
+                break;
+            }
+            if self.now() - alive >= SIGN_OF_LIFE {
+                alive = self.now();
+                self.sign_of_life(&state).await?;
+            }
+            let rest = (alive + SIGN_OF_LIFE - self.now()).max(TimeDelta::milliseconds(1));
+            tokio::select! {
+                biased;
+                Some(news) = heard.recv() => {
+                    self.hear(&mut state, news).await;
+                    // Whatever else is there goes into the same commit.
+                    while let Ok(news) = heard.try_recv() {
+                        self.hear(&mut state, news).await;
+                    }
+                }
+                () = self.cancel.cancelled(), if state.stop.is_none() => {
+                    state.stop = Some(Stop::Interrupted);
+                }
+                () = self.looker.clock.sleep(rest) => {}
+            }
+            self.watcher.removing(state.begun, total);
+        }
+        match state.failure {
+            Some(failure) => Err(failure),
+            None => Ok((state.totals, state.stop)),
+        }
+    }
+
+    async fn hear(&self, state: &mut State, news: News) {
+        match news {
+            News::Flown(removal, answered) => self.came_back(state, removal, *answered).await,
+            News::Filled(filled) => {
+                state.is_filling = false;
+                self.take(state, *filled);
+            }
+        }
+    }
+
+    /// Removals taken in hand together: some seconds' worth, so that a look outlasts them.
+    fn batch(&self) -> usize {
+        const MOST: usize = 64;
+        let calls = usize::try_from(self.looker.config.xero.calls_per_minute).unwrap_or(MOST);
+        (calls / 4).clamp(AT_ONCE, MOST)
+    }
+
+    /// Until when anything may be begun.
+    fn until(&self) -> DateTime<Utc> {
+        let closes = self.looker.config.campaign.deadline - BEFORE_THE_END;
+        closes.min(self.valid_until).min(self.fresh_until)
+    }
+
+    /// Stops where time has run out, or somebody wants to.
+    fn look_around(&self, state: &mut State) {
+        if state.stop.is_some() {
+            return;
+        }
+        let now = self.now();
+        let campaign = &self.looker.config.campaign;
+        state.stop = if self.cancel.is_cancelled() {
+            Some(Stop::Interrupted)
+        } else if now >= campaign.deadline - BEFORE_THE_END {
+            Some(Stop::Over("the deadline has come"))
+        } else if now >= self.valid_until {
+            Some(Stop::Over("the plan's time is over"))
+        } else if now >= self.fresh_until {
+            Some(Stop::Over("the last scan is too old to go by"))
+        } else if campaign.working.closed(campaign.zone, now).is_some() {
+            Some(Stop::Over("the working hours are over"))
+        } else if state.lost_in_a_row >= LOST_IN_A_ROW {
+            Some(Stop::Breaker)
+        } else {
+            None
+        };
+    }
+
+    /// Writes down what came back, and lets go what there is room for.
+    async fn advance(
+        &self,
+        state: &mut State,
+        orders: &mpsc::UnboundedSender<Order>,
+    ) -> Result<(), Failure> {
+        let room = match state.stop {
+            None => AT_ONCE.saturating_sub(state.flying.len()),
+            Some(_) => 0,
+        };
+        let going: Vec<Ready> = state.ready.drain(..room.min(state.ready.len())).collect();
+        if going.is_empty() && state.ended.is_empty() {
+            return Ok(());
+        }
+        let starts: Vec<Start> = going
+            .iter()
+            .map(|ready| Start {
+                removal: ready.leased.removal,
+                fence: ready.leased.fence,
+                looked_at: ready.looked_at,
+                good_until: (ready.looked_at + LOOK_HOLDS).min(self.until()),
+            })
+            .collect();
+        let advanced = self.write(&state.ended, &starts).await?;
+        state.ended.clear();
+        if let Some(reason) = advanced.paused {
+            state.stop.get_or_insert(Stop::Paused(reason));
+            state.again.extend(going.into_iter().map(|ready| ready.leased));
+            return Ok(());
+        }
+        for ready in going {
+            let removal = ready.leased.removal;
+            if advanced.started.contains(&removal) {
+                state.begun += 1;
+                let id = ready.leased.planned.connection_id;
+                if orders.send(Order::Fly { removal, id }).is_ok() {
+                    state.flying.insert(removal, ready.leased);
+                }
+            } else if advanced.stale.contains(&removal) {
+                state.again.push(ready.leased);
+            } else {
+                tracing::warn!(removal.id = %removal, "another worker has taken it over");
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits, and waits out a database that is away for a moment: what is in flight has an
+    /// outcome that must not be lost.
+    async fn write(&self, ended: &[Ended], starts: &[Start]) -> Result<Advanced, store::Error> {
+        const PAUSES: [i64; 5] = [1, 2, 4, 8, 16];
+        let mut pauses = PAUSES.into_iter();
+        let clock = || self.now();
+        loop {
+            let written = self.store().advance_removals(ended, starts, self.hands(), &clock).await;
+            match (written, pauses.next()) {
+                (Err(error), Some(pause)) if error.may_pass() => {
+                    tracing::warn!(pause_s = pause, "waiting for the database: {error}");
+                    self.looker.clock.sleep(TimeDelta::seconds(pause)).await;
+                }
+                (written, _) => return written,
+            }
+        }
+    }
+
+    async fn came_back(&self, state: &mut State, removal: Uuid, answered: Answered) {
+        let Some(leased) = state.flying.remove(&removal) else { return };
+        let last = self.store().list_before().await;
+        let most = self.looker.config.guard.max_change_percent;
+        let absence = |list: &XeroList| match &last {
+            Ok(last) => list.proves_no_absence(*last, most),
+            Err(error) => Some(format!("the last list is not to be had: {error}")),
+        };
+        let Became { ended, stop, failed } = judge(&leased, answered, absence, self.now());
+        let why = ended.outcome.as_deref().unwrap_or_default();
+        let (state_of, connection) = (ended.state, leased.planned.connection_id);
+        tracing::info!(removal.id = %removal, connection.id = %connection, "{}: {why}", state_of.as_str());
+        state.totals.failures += usize::from(failed);
+        match state_of {
+            RemovalState::Removed => state.totals.done += 1,
+            RemovalState::Queued | RemovalState::SetAside => {}
+            _ => {}
+        }
+        match state_of {
+            RemovalState::Unknown => state.lost_in_a_row += 1,
+            _ => state.lost_in_a_row = 0,
+        }
+        if let Some(stop) = stop {
+            state.stop.get_or_insert(stop);
+        }
+        state.ended.push(ended);
+    }
+
+    fn take(&self, state: &mut State, filled: Result<Filled, Failure>) {
+        match filled {
+            Ok(filled) => {
+                state.ready.extend(filled.ready);
+                state.again.extend(filled.again);
+                state.ended.extend(filled.ended);
+                state.totals.done += filled.done;
+                state.totals.held_back += filled.held_back;
+                state.totals.dropped += filled.dropped;
+                if let Some(stop) = filled.stop {
+                    state.stop.get_or_insert(stop);
+                }
+            }
+            Err(failure) => {
+                // What is in flight has an outcome; that is waited for all the same.
+                state.stop.get_or_insert(Stop::Interrupted);
+                state.failure.get_or_insert(failure);
+            }
+        }
+    }
+
+    async fn sign_of_life(&self, state: &State) -> Result<(), store::Error> {
+        let now = self.now();
+        let ids: Vec<Uuid> = state
+            .flying
+            .keys()
+            .copied()
+            .chain(state.ready.iter().map(|ready| ready.leased.removal))
+            .chain(state.again.iter().map(|leased| leased.removal))
+            .collect();
+        self.store().extend_removals(&ids, self.looker.owner, now, now + LEASE).await
+    }
+}

@@ -1,0 +1,51 @@
+//! From a plan to its removals, with the real program, Xero and the host's database behind
+//! sockets, on both stores.
+
+use std::collections::BTreeMap;
+
+use crate::support::removing::{Link, Removing, each};
+use crate::support::sending::BASES;
+
+fn counts(states: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    states.iter().map(|(state, count)| ((*state).to_owned(), *count)).collect()
+}
+
+#[tokio::test]
+async fn a_plan_is_drawn_up_signed_off_and_applied_once() {
+    for base in BASES {
+        let removing = Removing::new(base, &each(0..3)).await;
+        removing.prepare().await;
+        let before = removing.deletes();
+        let plan = removing.done(&["plan", "--format", "json"], 0).json();
+        assert_eq!(plan["removals"].as_array().unwrap().len(), 3, "{plan}");
+        assert_eq!(removing.plan(), plan["plan_id"], "the same facts give the same plan");
+        let waiting = removing.done(&["run-once", "--format", "json"], 0);
+        assert!(waiting.to_string().contains("plan_waits"), "{waiting}");
+        assert_eq!(removing.deletes(), before, "nothing is removed without a signature");
+        let id = removing.approve();
+        let ran = removing.ran(0);
+        assert_eq!((&ran["removals_done"], &ran["failures"]), (&3.into(), &0.into()), "{ran}");
+        assert_eq!(removing.states().await, counts(&[("removed", 3)]), "{base:?}");
+        assert_eq!(removing.connected(), 0);
+        let again = removing.ran(0);
+        assert_eq!(again["removals_done"], 0);
+        assert_eq!(removing.deletes(), 3);
+        let plans = removing.done(&["plans", "--format", "json"], 0).json();
+        assert_eq!((&plans[0]["plan_id"], &plans[0]["settled"]), (&id.into(), &3.into()));
+        assert_eq!(plans[0]["standing"]["state"], "applied");
+    }
+}
+
+#[tokio::test]
+async fn a_person_with_many_tenants_loses_one_and_the_rest_waits() {
+    // E1: one consent is behind all of them.
+    for base in BASES {
+        let accountant: Vec<Link> = (0..6).map(|tenant| Link { person: 1, tenant }).collect();
+        let removing = Removing::new(base, &accountant).await;
+        removing.prepare().await;
+        removing.approve();
+        assert_eq!(removing.ran(0)["removals_done"], 1, "{base:?}");
+        assert_eq!(removing.ran(0)["removals_done"], 0);
+        assert_eq!((removing.deletes(), removing.connected()), (1, 5));
+    }
+}
