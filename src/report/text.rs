@@ -102,7 +102,12 @@ fn outlook(document: &Document, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "Forecast: {}", foreseen(&document.outlook))?;
     let progress = &document.progress;
     if let Some(on_track) = progress.on_track {
-        let word = if on_track { "on track" } else { "not on track" };
+        let word = match (on_track, &document.outlook) {
+            (true, Outlook::Over) => "reached",
+            (false, Outlook::Over) => "missed",
+            (true, _) => "on track",
+            (false, _) => "not on track",
+        };
         writeln!(out, "  {word}: the target is {}% ready", document.target_percent)?;
     }
     if let Some(holdouts) = document.outlook.projection().and_then(|it| it.holdouts) {

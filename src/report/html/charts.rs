@@ -56,7 +56,7 @@ pub(super) fn classes(document: &Document) -> Figure {
     let progress = &document.progress;
     let classes = [
         ("broad only", "awaiting", progress.broad_only),
-        ("mixed", "c5", progress.mixed),
+        ("mixed", "c6", progress.mixed),
         ("granular", "ready", progress.granular),
         ("unaffected", "unaffected", progress.unaffected),
         ("unknown", "unknown", progress.unknown),

@@ -11,6 +11,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::domain::campaign::Campaign;
+use crate::domain::forecast::Outlook;
 
 use super::chart::grouped;
 use super::document::Document;
@@ -151,9 +152,13 @@ fn headline(document: &Document) -> String {
 
 fn lead(document: &Document, campaign: &Campaign) -> String {
     let deadline = campaign.deadline.with_timezone(&campaign.zone);
-    let deadline = format!("The deadline is {}", deadline.format("%-d %B %Y, %H:%M"));
+    let is_over = document.outlook == Outlook::Over;
+    let verb = if is_over { "was" } else { "is" };
+    let deadline = format!("The deadline {verb} {}", deadline.format("%-d %B %Y, %H:%M"));
     let target = document.target_percent;
     let track = match document.progress.on_track {
+        Some(true) if is_over => format!("The target of {target}% was reached."),
+        Some(false) if is_over => format!("The target of {target}% was missed."),
         Some(true) => format!("On track for the target of {target}%."),
         Some(false) if document.fits.iter().any(|fit| !fit.fits) => {
             "Not on track: a stage comes too late for everybody to be told in time.".to_owned()

@@ -47,17 +47,17 @@ pub(super) fn fits(document: &Document) -> Option<Table> {
             kind: if fit.fits { "" } else { "late" },
             cells: vec![
                 fit.stage.clone(),
+                if fit.fits { day(fit.last_safe_day) } else { "too late".into() },
                 fit.opens.to_string(),
                 grouped(fit.messages),
                 fit.working_days.map_or("–".into(), |days| days.to_string()),
                 day(fit.done_by),
                 fit.needed_by.to_string(),
-                if fit.fits { day(fit.last_safe_day) } else { "too late".into() },
             ],
         })
         .collect();
     let head =
-        ["stage", "opens", "messages", "working days", "done by", "needed by", "last safe day"];
+        ["stage", "last safe day", "opens", "messages", "working days", "done by", "needed by"];
     (!rows.is_empty()).then(|| table("From numbers, caps, working days and notice", &head, rows))
 }
 
