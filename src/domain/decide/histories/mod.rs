@@ -203,6 +203,8 @@ impl Story {
                 until: day(done.day) + TimeDelta::minutes(1),
                 settled_at: Some(day(done.day)),
                 returned_at: done.returned.then(|| day(done.day)),
+                back_at: None,
+                crossed_at: None,
             });
         }
         if self.list_was_read {
@@ -233,6 +235,7 @@ impl Story {
             exemptions: &exemptions,
             suppressed: &suppressed,
             correction: None,
+            win_back: &[],
             planned: planned.as_ref(),
             founded_at: at("2026-01-01T00:00:00Z"),
             now: self.now(),
