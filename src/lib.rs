@@ -49,6 +49,10 @@
 //!    `sending`. Removing is not built yet.
 //! 6. [`report::plan`] is the result, [`report::progress`] the counts; [`jobs::counting`] writes the
 //!    day's numbers down, and says from them where the campaign will end.
+//!    `sending`. What a signed plan removes is
+//!    looked at once more and written down as `deleting` before Xero is asked
+//!    ([`jobs::removing`]).
+//! 6. [`report::plan`] is the result, [`report::progress`] the counts.
 //!
 //! Whatever may be long goes through [`jobs::sorter`] or temporary files, so that memory does
 //! not grow with the number of connections.
@@ -60,6 +64,9 @@
 //! | what does this scope text mean? | [`domain::scopes`], and its `catalogue.toml` |
 //! | which scopes does an app need? | [`domain::advice`], and `docs/scopes.md` |
 //! | which class, ready or not, and on what evidence? | [`domain::grant`], [`domain::evidence`], [`domain::class`] |
+//! | why is this connection not removed? | [`domain::decide`], [`domain::removal`], and `docs/removal.md` |
+//! | what does a signature hold for? | `jobs::removing::made_by`, [`jobs::removing`] |
+//! | was it removed, and by whom? | [`store::removals`], and `docs/removal.md` |
 //! | why is this person not prompted? | [`domain::decide`], [`domain::reason`] |
 //! | who was told what, and does it still count? | [`domain::told`], and `docs/prompts.md` |
 //! | why does nobody get two? | [`store::prompts`], and `docs/prompts.md` |

@@ -233,7 +233,8 @@ async fn explain(
         let mut history =
             vec![Happened::change(connection.first_seen_at, "first_seen", None, None)];
         history.extend(changes.remove(&connection.key.0).unwrap_or_default());
-        let about = names_of(&connection);
+        let mut about = names_of(&connection);
+        about.extend(store.plans_with(connection.key).await?);
         history.extend(store.audit_about(about).await?.iter().map(Happened::entry));
         history.sort_by_key(|happened| happened.at);
         explained.push(Explained {

@@ -14,6 +14,7 @@ use crate::jobs::bearings::Bearings;
 use crate::jobs::exit::Exit;
 use crate::jobs::planning::Planning;
 use crate::jobs::progress::Unwatched;
+use crate::jobs::removing::{Signed, Standing, made_by};
 use crate::report::plan_text;
 use crate::report::progress::Progress;
 use crate::store::pauses::Pause;
@@ -65,6 +66,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         progress.exempt = Some(planned.exempt);
     }
     let retained = progress.ready.unwrap_or_default();
+    let plan = standing_plan(config, &store, now).await?;
     let aftermath = Aftermath::of(config, &store, retained, now).await?;
     store.close().await;
     let mut out = io::stdout().lock();
@@ -85,6 +87,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
                 "unknown_prompts": unknown.iter().map(unknown_json).collect::<Vec<_>>(),
                 "last_scan_at": last.as_ref().map(|last| last.finished_at),
                 "standing": standing,
+                "removal_plan": plan.as_ref().map(plan_json),
                 "funnel": aftermath.funnel,
                 "xero": aftermath.xero,
                 "stage_due": due.map(|stage| &stage.name),
@@ -99,6 +102,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             writeln!(out, "{}", config.app.name)?;
             plan_text::standing(&config.campaign, &progress, &mut out)?;
             let zone = config.campaign.zone;
+            if let Some(plan) = &plan {
+                writeln!(out, "  {}", text_of_plan(plan))?;
+            }
             aftermath.write(zone, &mut out)?;
             if let Some(pause) = &pause {
                 let since = pause.paused_at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
@@ -140,6 +146,35 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         }
     }
     Ok(Exit::Done)
+}
+
+/// The plan of removals that is in force, or else the newest.
+async fn standing_plan(
+    config: &Config,
+    store: &Store,
+    now: DateTime<Utc>,
+) -> Result<Option<Signed>, store::Error> {
+    let (Some(policy), Ok(made_by)) = (&config.removal, made_by(config)) else { return Ok(None) };
+    let mut all = Signed::all(store, policy, &made_by, now).await?;
+    let in_force = all.iter().position(|signed| signed.standing == Standing::Approved);
+    Ok((!all.is_empty()).then(|| all.swap_remove(in_force.unwrap_or_default())))
+}
+
+fn text_of_plan(signed: &Signed) -> String {
+    let Signed { plan, standing, .. } = signed;
+    let short: String = plan.id.chars().take(12).collect();
+    let (settled, all) = (signed.settled(), plan.removals);
+    format!("plan of removals {short}: {}, {settled} of {all} settled", standing.as_str())
+}
+
+fn plan_json(signed: &Signed) -> serde_json::Value {
+    serde_json::json!({
+        "plan_id": signed.plan.id,
+        "standing": signed.standing,
+        "removals": signed.plan.removals,
+        "settled": signed.settled(),
+        "valid_until": signed.plan.valid_until,
+    })
 }
 
 /// Prompts whose outcome is unknown and that are shown.

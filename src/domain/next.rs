@@ -88,7 +88,40 @@ impl Rules<'_> {
         if let Some(reasons) = own(Action::Remove) {
             return Next { action: NextAction::Remove, at: None, reasons };
         }
-        self.ahead(connection)
+        if decision.removals.iter().any(|candidate| candidate.connection == connection.key) {
+            let mut reasons = vec![Code::RemovalDue.into()];
+            reasons.extend(self.removal_switched_off());
+            return Next { action: NextAction::Remove, at: Some(self.now), reasons };
+        }
+        let removal = self.removal_ahead(connection, connections, past);
+        let prompt = self.ahead(connection);
+        match removal {
+            Some(removal) if prompt.at.is_none_or(|at| removal.at < Some(at)) => removal,
+            _ => prompt,
+        }
+    }
+
+    /// A removal that comes due later, if nothing changes.
+    fn removal_ahead(
+        &self,
+        connection: &Connection,
+        connections: &[Connection],
+        past: &impl History,
+    ) -> Option<Next> {
+        let (_, closes) = self.removal_window()?;
+        let decision = self.removals_by(connections, past, closes);
+        let candidate =
+            decision.removals.iter().find(|candidate| candidate.connection == connection.key)?;
+        let day = candidate.not_before.with_timezone(&self.campaign.zone).format("%Y-%m-%d");
+        let ahead = format!("not before {day}, the latest that somebody was promised");
+        let mut reasons = vec![Code::RemovalAhead.because(ahead)];
+        reasons.extend(self.removal_switched_off());
+        Some(Next { action: NextAction::Remove, at: Some(candidate.not_before), reasons })
+    }
+
+    fn removal_switched_off(&self) -> Option<Reason> {
+        let enabled = self.removal.is_some_and(|policy| policy.enabled);
+        (!enabled).then(|| Code::SwitchedOff.because("[removal] enabled is false"))
     }
 
     /// What people are still told of a removal.

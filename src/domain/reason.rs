@@ -104,6 +104,8 @@ codes! {
     RampWaits = "ramp_waits", "the ramp stays at its step until the outcomes of the last one are in";
     // Of what comes next.
     StageDue = "stage_due", "the stage is due";
+    RemovalDue = "removal_due", "its removal is due, once a plan that has it is signed off";
+    RemovalAhead = "removal_ahead", "its removal comes due later";
     StageAhead = "stage_ahead", "the stage opens later";
     JoinedLater = "joined_later", "the connection was found after the current stage opened: it joins at the next";
     NothingLeft = "nothing_left", "no stage is left";

@@ -178,6 +178,17 @@ impl Store {
         rows.into_iter().map(Row::into_record).collect()
     }
 
+    /// The ids of the plans that have a connection.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn plans_with(&self, connection: ConnectionKey) -> Result<Vec<String>, Error> {
+        let sql = "SELECT plan_id FROM plan_removals WHERE connection_key = $1 ORDER BY plan_id";
+        Ok(with_db!(self, db => {
+            sqlx::query_scalar(sql).bind(connection.0).fetch_all(db).await
+        })?)
+    }
+
     /// The removals of a plan, least used first.
     ///
     /// # Errors

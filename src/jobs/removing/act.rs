@@ -20,6 +20,7 @@ use super::crew::{Crew, News, Order};
 use super::fill::Filled;
 use super::list::XeroList;
 use super::look::Looker;
+use super::stop::{LOST_IN_A_ROW, Stop};
 use super::verdict::{Answered, Became, judge, released};
 
 /// Calls at a time, as Xero allows.
@@ -34,50 +35,6 @@ const LOOK_HOLDS: TimeDelta = TimeDelta::seconds(40);
 /// So long before the deadline nothing is begun any more: a call may have to wait for its turn
 /// and for a token, and from the deadline on nothing is removed.
 const BEFORE_THE_END: TimeDelta = TimeDelta::minutes(2);
-/// Removals one after the other without an answer, after which no more are tried.
-const LOST_IN_A_ROW: usize = 3;
-
-/// Why the step ended before all was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// Somebody paused all effects.
-    Paused(String),
-    /// Too many calls got no answer.
-    Breaker,
-    /// The facts are too old to go by, or the plan's time, the working hours or the window
-    /// are over.
-    Over(&'static str),
-    /// A cap is used up.
-    Caps(String),
-    /// Xero wants to be asked later, or is down.
-    Unavailable(String),
-    /// Xero does not accept the app's credentials.
-    Refused(String),
-    /// Xero's clock and ours differ.
-    Clock(String),
-    /// Xero refuses what it lists.
-    SetAside(String),
-    Interrupted,
-}
-
-impl Stop {
-    #[must_use]
-    pub fn text(&self) -> String {
-        match self {
-            Self::Paused(why) => format!("paused: {why}"),
-            Self::Breaker => {
-                format!("{LOST_IN_A_ROW} calls one after the other got no answer from Xero")
-            }
-            Self::Over(why) => (*why).to_owned(),
-            Self::Caps(why)
-            | Self::Unavailable(why)
-            | Self::Refused(why)
-            | Self::Clock(why)
-            | Self::SetAside(why) => why.clone(),
-            Self::Interrupted => "asked to stop".to_owned(),
-        }
-    }
-}
 
 /// What became of a run's removals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

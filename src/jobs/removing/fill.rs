@@ -9,10 +9,11 @@ use crate::domain::removal::{Candidate, PastRemoval, RemovalState, barred_by};
 use crate::jobs::Failure;
 use crate::store::removals::{Ended, Lease, Leased, Leasing, Wanted};
 
-use super::act::{LEASE, Ready, Removing, Stop};
+use super::act::{LEASE, Ready, Removing};
 use super::appraisal::line;
 use super::list::ListError;
 use super::look::{Blind, Verdict};
+use super::stop::Stop;
 use super::verdict::released;
 
 /// What came of it.

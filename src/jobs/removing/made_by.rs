@@ -5,6 +5,7 @@ use crate::config::{Config, Source};
 use crate::delivery::templates::{TemplateProblem, Templates};
 use crate::domain::campaign::{Approval, PerPerson, RemovalPolicy, Stage};
 use crate::domain::confirmation::Facts;
+use crate::domain::win_back::FollowUp;
 
 /// By the names that jobs.toml has for it. That the step is switched on is no part of it: a
 /// plan may be signed off before.
@@ -29,6 +30,7 @@ pub fn made_by(config: &Config) -> Result<Facts, Vec<TemplateProblem>> {
         ("hours", Some(format!("{}-{}", working.from, working.until))),
         ("holidays", words(&mut working.holidays.iter().map(ToString::to_string))),
         ("campaign.stages", words(&mut campaign.stages.iter().map(stage))),
+        ("win_back", words(&mut config.win_back.iter().map(follow_up))),
         ("reconnect_url", app.reconnect_url.as_ref().map(|url| url.with_token("{token}"))),
         ("xero.api", Some(config.xero.api.to_string())),
         ("xero.identity", Some(config.xero.identity.to_string())),
@@ -42,6 +44,10 @@ fn stage(stage: &Stage) -> String {
     let channels: Vec<String> = stage.channels.iter().map(ToString::to_string).collect();
     let is_final = if stage.is_final { " final" } else { "" };
     format!("{} {} {}{is_final};", stage.name, stage.day.offset(), channels.join(","))
+}
+
+fn follow_up(follow_up: &FollowUp) -> String {
+    format!("{} {};", stage(&follow_up.stage), follow_up.days)
 }
 
 /// The address may hold a password, and is where a secret says; the query says what is read.

@@ -17,9 +17,10 @@ mod planned;
 mod refresh;
 mod settle;
 mod signing;
+mod stop;
 mod verdict;
 
-pub use act::{Removing, Stop, Totals};
+pub use act::{Removing, Totals};
 pub use appraisal::Appraisal;
 pub use document::{Document, Shown, is_same, read_plan_id};
 pub use draw::{Drawing, Drawn};
@@ -28,3 +29,4 @@ pub use made_by::made_by;
 pub use planned::Naming;
 pub use settle::{Settled, settle};
 pub use signing::{Signed, Standing};
+pub use stop::Stop;

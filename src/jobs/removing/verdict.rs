@@ -9,8 +9,8 @@ use crate::store::removals::{Ended, Leased};
 use crate::xero::connections::{Deleted, Deletion};
 use crate::xero::error::{Decision, Error};
 
-use super::act::Stop;
 use super::list::{ListError, XeroList};
+use super::stop::Stop;
 
 /// When Xero is asked again that did not say when.
 const LATER: TimeDelta = TimeDelta::minutes(5);
