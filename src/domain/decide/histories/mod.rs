@@ -205,8 +205,6 @@ impl Story {
                 crossed_at: None,
                 back_at: None,
                 returned_at: done.returned.then(|| day(done.day)),
-                back_at: None,
-                crossed_at: None,
             });
         }
         if self.list_was_read {
