@@ -312,7 +312,9 @@ impl Setting<'_> {
         }
         if removes {
             let bearings = Bearings::take(store, self.clock.now()).await?;
-            let present = tally.connections;
+            // Of those that were there in the morning: what went since was one of them.
+            let day = bearings.now.with_timezone(&self.config.campaign.zone).date_naive();
+            let present = tally.connections + store.removal_usage(day).await?.today;
             let step = RemoveStep { workplace, bearings, run_id, looked_at, present, force };
             self.remove(step, finished, random).await?;
             // What was removed just now stands outside.

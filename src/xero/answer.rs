@@ -63,7 +63,7 @@ pub fn deleted(answer: &Answer, now: DateTime<Utc>) -> Result<Deleted, Error> {
         404 => Deletion::AlreadyGone,
         403 => Deletion::NotOurs,
         // A gateway gives up on a call that may still be carried out behind it.
-        500..=599 => return Err(Error::Lost(answer.said())),
+        500..=599 => return Err(Error::Failed(answer.said())),
         _ => return Err(answer.error(now)),
     };
     Ok(Deleted { deletion, correlation: answer.correlation(), server_time: answer.server_time() })

@@ -31,6 +31,9 @@ pub enum Error {
     /// The request was sent, and no answer came that tells what it did.
     #[error("no answer from Xero: {0}")]
     Lost(String),
+    /// 5xx to a call that changes something: it may be carried out behind a gateway that gave up.
+    #[error("Xero failed in the middle of it: {0}")]
+    Failed(String),
     /// An answer that is none of the documented ones.
     #[error("Xero answered something unexpected: {0}")]
     Unexpected(String),
@@ -43,7 +46,7 @@ impl Error {
             Self::Withheld(_) | Self::Credentials(_) => Decision::Stop,
             Self::Limited { after, .. } => Decision::Wait(*after),
             Self::Unavailable(_) => Decision::Wait(None),
-            Self::Lost(_) | Self::Unexpected(_) => Decision::ReadBack,
+            Self::Lost(_) | Self::Failed(_) | Self::Unexpected(_) => Decision::ReadBack,
         }
     }
 }

@@ -106,8 +106,8 @@ async fn many_kills(base: Base, seed: u64) {
     });
     let mut random = StdRng::seed_from_u64(seed);
     let mut kills = 0;
-    for round in 0..40 {
-        countdown.store(random.random_range(3..25), Ordering::SeqCst);
+    for round in 0..60 {
+        countdown.store(random.random_range(2..14), Ordering::SeqCst);
         let (status, said) = victim.run(removing.command(&RUN), |_| {});
         countdown.store(usize::MAX, Ordering::SeqCst);
         kills += usize::from(status.signal() == Some(9));
@@ -128,15 +128,13 @@ async fn many_kills(base: Base, seed: u64) {
             break;
         }
     }
-    // The app's last connection leaves an empty list behind, which proves nothing.
     removing.leases_run_out().await;
     removing.worker(&RUN);
     let states = removing.states().await;
     let of = |state: &str| states.get(state).copied().unwrap_or_default();
     assert!(kills > 3, "{kills} kills");
     assert_eq!(removing.connected(), 0, "{states:?}");
-    assert_eq!(of("removed") + of("unknown") + of("deleting"), PEOPLE as usize, "{states:?}");
-    assert!(of("unknown") + of("deleting") <= 5, "{states:?}");
+    assert_eq!(of("removed"), PEOPLE as usize, "{states:?}");
 }
 
 #[tokio::test]

@@ -102,9 +102,14 @@ async fn e13_a_limit_or_an_outage_stops_politely_and_a_later_run_goes_on() {
             removing.xero.model().fail_always(Call::Delete, Some(fault.clone()));
             let ran = removing.ran(3);
             assert_eq!(ran["removals_done"], 0, "{fault:?}: {ran}");
-            assert_eq!(removing.states().await, counts(&[("queued", 3)]), "{base:?} {fault:?}");
+            // What a gateway gave up on may still happen.
+            let state = if matches!(fault, Fault::Outage(_)) { "unknown" } else { "queued" };
+            let states = removing.states().await;
+            assert!(states[state] >= 1, "{base:?} {fault:?}: {states:?}");
+            assert_eq!(states.get("removed"), None, "{base:?} {fault:?}: {states:?}");
             removing.xero.model().fail_always(Call::Delete, None);
             removing.retries_come_due().await;
+            removing.leases_run_out().await;
             removing.sending.execute("DELETE FROM rates").await;
             assert_eq!(removing.ran(0)["removals_done"], 3, "{base:?} {fault:?}");
         }
@@ -151,7 +156,10 @@ async fn e50_an_empty_short_or_incomplete_list_settles_nothing() {
     for fault in
         [Fault::EmptyList, Fault::ShortList(1), Fault::Marked(Mark::Partial), Fault::Outage(500)]
     {
-        let removing = signed(Base::Sqlite, &each(0..8)).await;
+        let edits = [("max_change_percent = 100", "max_change_percent = 20")];
+        let removing = Removing::with(Base::Sqlite, &each(0..8), &edits).await;
+        removing.prepare().await;
+        removing.approve();
         let seen = AtomicUsize::new(0);
         removing.xero.watch(move |request, comes| {
             let first = || seen.fetch_add(1, Ordering::SeqCst) == 0;

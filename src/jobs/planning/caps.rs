@@ -91,7 +91,9 @@ impl Planning<'_> {
         let Some(policy) = self.rules.removal else { return Ok(()) };
         let usage = self.store.removal_usage(self.today()).await?;
         let ramp = ramp::step(policy, &usage.days, self.rules.now);
-        let mut budget = Budget::of_removals(policy, self.present, (0, usage.today), &ramp);
+        // Of those that were there in the morning: what went since was one of them.
+        let present = self.present + usage.today;
+        let mut budget = Budget::of_removals(policy, present, (0, usage.today), &ramp);
         let mut sorted = removals.finish()?;
         let mut record = Vec::new();
         while sorted.next(&mut record)?.is_some() {

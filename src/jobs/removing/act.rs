@@ -83,6 +83,7 @@ struct State {
     lost_in_a_row: usize,
     totals: Totals,
     stop: Option<Stop>,
+    cap: Option<String>,
     failure: Option<Failure>,
     is_filling: bool,
 }
@@ -187,7 +188,7 @@ impl<'a> Removing<'a> {
         }
         match state.failure {
             Some(failure) => Err(failure),
-            None => Ok((state.totals, state.stop)),
+            None => Ok((state.totals, state.stop.or(state.cap.map(Stop::Caps)))),
         }
     }
 
@@ -342,6 +343,11 @@ impl<'a> Removing<'a> {
                 state.totals.dropped += filled.dropped;
                 if let Some(stop) = filled.stop {
                     state.stop.get_or_insert(stop);
+                }
+                if let Some(cap) = filled.cap {
+                    // What is in hand is within it.
+                    state.works.clear();
+                    state.cap.get_or_insert(cap);
                 }
             }
             Err(failure) => {

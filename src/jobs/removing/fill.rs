@@ -27,6 +27,8 @@ pub(super) struct Filled {
     pub held_back: usize,
     pub dropped: usize,
     pub stop: Option<Stop>,
+    /// The cap that leaves no room for any more.
+    pub cap: Option<String>,
 }
 
 impl Removing<'_> {
@@ -134,8 +136,8 @@ impl Removing<'_> {
             let why = line(&reasons);
             let connection = wanted.planned.connection_id;
             tracing::info!(connection.id = %connection, "a removal is held back: {why}");
-            if filled.stop.is_none() && reasons.iter().any(is_cap) {
-                filled.stop = Some(Stop::Caps(why));
+            if reasons.iter().any(is_cap) {
+                filled.cap.get_or_insert(why);
             }
         }
         Ok(leased)

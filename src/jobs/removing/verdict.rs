@@ -110,7 +110,10 @@ pub(super) fn judge(
                     let ended =
                         base(RemovalState::Unknown, Acted::RemovalUnknown, error.to_string());
                     let ended = Ended { is_lost: true, ..ended };
-                    Became { ended, stop: None, failed: true }
+                    // An outage is over later, and hammering at it does not help.
+                    let is_down = matches!(error, Error::Failed(_));
+                    let stop = is_down.then(|| Stop::Unavailable(error.to_string()));
+                    Became { ended, stop, failed: true }
                 }
             },
         },
