@@ -95,6 +95,7 @@ mod webhook_payloads;
 mod webhook_witnesses;
 mod webhooks;
 mod win_back;
+mod win_back_story;
 mod xero_client;
 mod xero_model;
 mod xero_openapi;
