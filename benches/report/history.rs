@@ -85,8 +85,12 @@ pub async fn write(store: &Store) -> Result<()> {
 
 async fn run(store: &Store, sql: String) -> Result<()> {
     match store {
-        Store::Sqlite(pool) => drop(sqlx::query(AssertSqlSafe(sql)).execute(pool).await?),
-        Store::Postgres(pool) => drop(sqlx::query(AssertSqlSafe(sql)).execute(pool).await?),
+        Store::Sqlite(pool) => {
+            sqlx::query(AssertSqlSafe(sql)).execute(pool).await?;
+        }
+        Store::Postgres(pool) => {
+            sqlx::query(AssertSqlSafe(sql)).execute(pool).await?;
+        }
     }
     Ok(())
 }

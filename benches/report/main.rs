@@ -116,7 +116,7 @@ async fn bench(size: u64, kinds: &[Kind]) -> Result<()> {
         writeln!(
             out,
             "| {size} | {} | {:.2} s | {:.1} MiB |",
-            kind.name(),
+            place.kind.name(),
             median(&mut times).as_secs_f64(),
             peak as f64 / 1024.0
         )?;
