@@ -83,6 +83,8 @@
 //! | what does the product hear of a connection? | `jobs::announcing`, and `docs/webhooks.md` |
 //! | what was done and decided, by whom, and is that whole? | [`domain::audit`], [`store::audit`], and `docs/audit.md` |
 //! | how is a person erased? | [`store::forgotten`], [`domain::pseudonym`]; by age: [`store::purging`] |
+//! | what does Xero itself list, and what of ours is gone there? | [`domain::reconciling`], [`jobs::reconciling`], and `docs/win-back.md` |
+//! | what follows a removal, and when is somebody back? | [`domain::win_back`], `jobs::returning`, and `docs/win-back.md` |
 //! | when is a webhook left alone? | [`domain::endpoint`], and `jobs::aside` |
 //! | where will it end, and how sure is that? | [`domain::forecast`], and `docs/forecast.md` |
 //! | what is counted each day, and from what? | [`domain::daily`], [`store::daily`], [`jobs::counting`] |

@@ -300,6 +300,35 @@ async fn what_a_dry_run_foretells_of_a_removal_is_what_arrives() {
 }
 
 #[tokio::test]
+async fn a_host_that_sends_by_its_own_means_says_which_removals_it_told_of() {
+    for base in BASES {
+        let sending = quiet(base, &lines(0..3)).await;
+        let by_mail = (
+            "channels = [\"email\", \"webhook:product\"]\ntemplate = \"final-notice\"",
+            "channels = [\"email\"]\ntemplate = \"final-notice\"",
+        );
+        calm(&sending, &[by_mail]);
+        sending.removed(1).await;
+        let import = |ids: &str, code: i32| {
+            let sent = format!(
+                "kind,address,stage,connection_ids\nsent,person1@example.com,removed,{ids}\n"
+            );
+            sending.place.write("sent.csv", sent);
+            let said = sending.worker(&["outcomes", "import", "sent.csv"]);
+            assert_eq!(said.code, Some(code), "{said}");
+        };
+        import("", 2);
+        import(&id("c", 1), 0);
+        assert_eq!(sending.worker(&["due", "--format", "jsonl"]).out, "", "{base:?}");
+        sending.ran(0);
+        assert!(subjects(&sending).is_empty(), "{base:?}");
+        sending.removals_were(7).await;
+        sending.ran(0);
+        assert_eq!(subjects(&sending), [REMINDER], "{base:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_product_hears_of_a_removal_and_of_the_return() {
     for base in BASES {
         let sending = Sending::new(base, &lines(0..2)).await;
