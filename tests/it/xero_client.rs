@@ -467,6 +467,30 @@ async fn a_removal_does_not_wait_longer_than_what_was_looked_at_holds() {
 }
 
 #[tokio::test]
+async fn a_removal_that_was_kept_too_long_by_others_is_not_sent() {
+    let place = Place::new();
+    let client = place.client();
+    client.list().await.unwrap();
+    // Five lists keep all the places, and somebody looks at the clock when they are done.
+    place.server.answer_lists_together(6);
+    let lists = join_all((0..5).map(|_| client.list()));
+    let waiting = client.delete(place.connection());
+    let other = place.client();
+    let meanwhile = async {
+        // The first list's token and itself, and the five.
+        while place.server.requests.all().len() < 2 + 5 {
+            tokio::task::yield_now().await;
+        }
+        place.clock.reach(start() + TimeDelta::minutes(1));
+        other.list().await
+    };
+    let (_, waited, _) = tokio::join!(lists, waiting, meanwhile);
+    let error = waited.unwrap_err();
+    assert_eq!(error.decision(), Decision::Wait(Some(TimeDelta::zero())), "{error}");
+    assert_eq!(place.server.model().counts().delete, 0);
+}
+
+#[tokio::test]
 async fn only_certificates_that_are_trusted_are_talked_to() {
     let mut place = Place::on(XeroServer::encrypted);
     let error = place.client().list().await.unwrap_err();
