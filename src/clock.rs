@@ -39,7 +39,8 @@ pub struct ShiftedClock {
 
 impl Clock for ShiftedClock {
     fn now(&self) -> DateTime<Utc> {
-        SystemClock.now() + self.by
+        // To the microsecond, as all times are.
+        (SystemClock.now() + self.by).trunc_subsecs(6)
     }
 
     fn sleep(&self, span: TimeDelta) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
