@@ -74,7 +74,7 @@ impl Worker {
             now,
             until: now + LEASE,
             gone: gone.map(|lease| lease.owner),
-            has_effects: [Step::Prompt, Step::Remove].iter().any(|step| job.steps.contains(step)),
+            effects: [Step::Prompt, Step::Remove].map(|step| job.steps.contains(&step)),
         };
         if let Some(fence) = self.store.take_lease(claim).await? {
             return Ok(Ok(self.keep(&job.name, run_id, fence)));

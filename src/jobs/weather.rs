@@ -73,7 +73,7 @@ const TOLERANCE: TimeDelta = TimeDelta::minutes(2);
 /// The database cannot be used.
 pub async fn ahead(store: &store::Store, clock: &dyn Clock) -> Result<TimeDelta, store::Error> {
     let before = clock.now();
-    let Some(theirs) = store.server_time().await? else { return Ok(TimeDelta::zero()) };
+    let Some(theirs) = store.database_time().await? else { return Ok(TimeDelta::zero()) };
     let after = clock.now();
     Ok(theirs - (before + (after - before) / 2))
 }

@@ -30,17 +30,19 @@ pub struct Claim<'a> {
     pub until: DateTime<Utc>,
     /// An owner that is known to be gone, whatever its lease says.
     pub gone: Option<Uuid>,
-    /// The job has effects, so a process that is gone may have had some in hand.
-    pub has_effects: bool,
+    /// The job prompts, and the job removes: a process that is gone may have had some in hand.
+    pub effects: [bool; 2],
 }
 
-/// Takes out of their hands what runs that have not ended have not begun to hand over: their
-/// process is gone, or must not go on.
-const LET_GO: &str = "UPDATE prompts SET lease_until = $2 \
-    WHERE state = 'leased' AND lease_until > $2 \
-        AND run_id IN (SELECT run_id FROM runs WHERE job = $1 AND finished_at IS NULL)";
+/// Effects that a job has, and their tables.
+const EFFECTS: [&str; 2] = [
+    "UPDATE prompts SET lease_until = $2 WHERE state = 'leased' AND lease_until > $2 \
+        AND run_id IN (SELECT run_id FROM runs WHERE job = $1 AND finished_at IS NULL)",
+    "UPDATE removals SET lease_until = $2 WHERE state = 'leased' AND lease_until > $2 \
+        AND run_id IN (SELECT run_id FROM runs WHERE job = $1 AND finished_at IS NULL)",
+];
 
-/// And ends them.
+/// Ends every run of a job that has not ended: their process is gone, or must not go on.
 const END_RUNS: &str = "UPDATE runs SET finished_at = $2 WHERE job = $1 AND finished_at IS NULL";
 
 impl Store {
@@ -82,9 +84,11 @@ impl Store {
             tx.rollback().await?;
             return Ok(None);
         }
-        if claim.has_effects {
+        // What they had leased and not begun with goes out of their hands.
+        let let_go = EFFECTS.into_iter().zip(claim.effects).filter(|(_, has)| *has);
+        for (sql, _) in let_go {
             with_tx!(&mut tx, db => {
-                sqlx::query(LET_GO).bind(claim.job).bind(claim.now).execute(db).await.map(|_| ())
+                sqlx::query(sql).bind(claim.job).bind(claim.now).execute(db).await.map(|_| ())
             })?;
         }
         with_tx!(&mut tx, db => {

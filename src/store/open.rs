@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
@@ -230,19 +229,6 @@ impl Store {
         with_tx!(&mut tx, db => migrator.run(db).await)?;
         tx.commit().await?;
         Ok(before)
-    }
-
-    /// The server's time; `None` where it is this machine's.
-    ///
-    /// # Errors
-    /// The database cannot be used.
-    pub async fn server_time(&self) -> Result<Option<DateTime<Utc>>, Error> {
-        match self {
-            Self::Sqlite(_) => Ok(None),
-            Self::Postgres(db) => {
-                Ok(Some(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(db).await?))
-            }
-        }
     }
 }
 

@@ -29,6 +29,7 @@ async fn eight_replicas_that_are_killed_on_a_database_that_restarts_run_each_fir
     };
     let mut sending = Sending::with(Base::Postgres, &lines(0..PEOPLE), react, well).await;
     sending.move_to(cluster.database().await);
+    sending.prepare();
     // A few in each run, so that there is work all the time; and two jobs that meet.
     sending.configure(&[
         ("\"17 * * * *\"", "\"* * * * * *\""),
@@ -36,7 +37,6 @@ async fn eight_replicas_that_are_killed_on_a_database_that_restarts_run_each_fir
         ("max_per_run = 5000", "max_per_run = 4"),
         ("[[jobs]]", "[[jobs]]\nname = \"other\"\nsteps = [\"scan\", \"prompt\"]\nschedule = \"*/2 * * * * *\"\n\n[[jobs]]"),
     ]);
-    sending.prepare();
     let start = || Replica::start(sending.command(&["run"]));
     let mut replicas: Vec<Replica> = (0..REPLICAS).map(|_| start()).collect();
     let mut random = StdRng::seed_from_u64(7);

@@ -41,7 +41,7 @@ async fn every_line_of_a_run_has_its_id_and_its_job() {
 
 /// Dotted fields of events in the sources.
 fn dotted(place: &Path, into: &mut BTreeSet<String>) {
-    let field = Regex::new(r"\b([a-z]+\.[a-z_]+) = [%?]?[a-z&]").unwrap();
+    let field = Regex::new(r"[(,]\s*([a-z]+\.[a-z_]+) = [%?]?[a-z&]").unwrap();
     for entry in std::fs::read_dir(place).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

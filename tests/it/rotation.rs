@@ -1,12 +1,14 @@
 //! Secrets are read when they are used, so that a new one needs no restart; and none of them
 //! is to be seen from outside.
 
+use std::time::{Duration, Instant};
+
 use standardwebhooks::Webhook;
 
 use crate::always::{ANY_PORT, EVERY_SECOND};
 use crate::support::http::Request;
 use crate::support::line::lines;
-use crate::support::replica::Replica;
+use crate::support::replica::{LONG, Replica};
 use crate::support::sending::{BY_WEBHOOK, Base, HOOK_SECRET, Sending};
 
 const NEW: &str = "whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0LW5ldw==";
@@ -29,12 +31,13 @@ async fn a_secret_in_a_file_is_rotated_without_a_restart_and_shows_nowhere() {
     let mut command = sending.command(&["run"]);
     command.env("WORKER_LOG_LEVEL", "trace");
     let mut replica = Replica::start(command);
-    let hooks = |count: usize| loop {
-        let hooks = sending.hooks();
-        if hooks.len() >= count {
-            break hooks;
+    let hooks = |count: usize| {
+        let began = Instant::now();
+        while sending.hooks().len() < count {
+            assert!(began.elapsed() < LONG, "{:#?}", replica.lines());
+            std::thread::sleep(Duration::from_millis(50));
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        sending.hooks()
     };
     assert!(is_signed(&hooks(1)[0], HOOK_SECRET));
     sending.place.write("hook", NEW);
