@@ -2,56 +2,42 @@
 
 use super::{Error, Store};
 
-/// What a run needs (docs/database.md, "Rights"), as PostgreSQL's words for it.
-const NEEDED: [(&str, &[&str]); 4] = [
-    (
-        "SELECT",
-        &["exemptions", "pauses", "confirmations", "signals", "accepted_scans", "people", "scans"],
-    ),
-    (
-        "INSERT",
-        &[
-            "settings",
-            "grants",
-            "connections",
-            "runs",
-            "prompts",
-            "announcements",
-            "changes",
-            "scope_sets",
-        ],
-    ),
-    (
-        "UPDATE",
-        &[
-            "settings",
-            "grants",
-            "connections",
-            "runs",
-            "prompts",
-            "announcements",
-            "preflights",
-            "rates",
-        ],
-    ),
-    ("DELETE", &["endpoints", "people", "bad_rows", "prompt_connections"]),
+/// A right, as PostgreSQL calls it, and the tables that it is needed on.
+type Needed = (&'static str, &'static [&'static str]);
+
+/// What a run that counts needs (docs/database.md, "Counting").
+const COUNTING: [Needed; 4] = [
+    ("SELECT", &["exemptions", "suppressions", "pauses", "accepted_scans", "people", "prompts"]),
+    ("INSERT", &["settings", "grants", "connections", "runs", "scans", "changes", "audit"]),
+    ("UPDATE", &["settings", "grants", "connections", "runs", "audit_head"]),
+    ("DELETE", &["people", "bad_rows"]),
+];
+
+/// And one that prompts (docs/database.md, "Sending").
+const SENDING: [Needed; 4] = [
+    ("SELECT", &["confirmations", "signals"]),
+    ("INSERT", &["prompts", "announcements", "suppressions", "preflights", "rates"]),
+    ("UPDATE", &["prompts", "announcements", "preflights", "rates"]),
+    ("DELETE", &["endpoints", "prompt_connections"]),
 ];
 
 impl Store {
-    /// Rights that are missing, as `INSERT on prompts`. On SQLite a file can be written to or
-    /// not, which shows when a transaction begins.
+    /// Rights that are missing for counting, and where it `sends` for that too, as `INSERT on
+    /// prompts`. On SQLite a file can be written to or not, which shows when a transaction
+    /// begins.
     ///
     /// # Errors
     /// The database cannot be used.
-    pub async fn missing_rights(&self) -> Result<Vec<String>, Error> {
+    pub async fn missing_rights(&self, sends: bool) -> Result<Vec<String>, Error> {
         let Self::Postgres(pool) = self else { return Ok(Vec::new()) };
         let mut missing = Vec::new();
-        for (right, tables) in NEEDED {
-            for table in tables {
+        let sending = SENDING.iter().filter(|_| sends);
+        for (right, tables) in COUNTING.iter().chain(sending) {
+            for table in *tables {
                 let has: Option<bool> =
                     sqlx::query_scalar("SELECT has_table_privilege(to_regclass($1), $2)")
-                        .bind(table)
-                        .bind(right)
+                        .bind(*table)
+                        .bind(*right)
                         .fetch_one(pool)
                         .await?;
                 if has != Some(true) {

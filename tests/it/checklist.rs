@@ -60,6 +60,11 @@ fn a_step_is_done_once_and_can_be_opened_again() {
     );
     let said = place.done(&["checklist", "list", &connection]);
     assert!(said.out.contains("[ ] note"), "{said}");
+    // Each act is in the record once, with who did it.
+    let record = place.done(&["audit", "list"]).out;
+    for act in ["checklist_done", "checklist_reopened"] {
+        assert_eq!(record.matches(act).count(), 1, "{act}: {record}");
+    }
 }
 
 #[test]

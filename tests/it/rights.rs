@@ -123,6 +123,14 @@ async fn each_command_does_with_the_rights_that_the_page_names() {
     place.done(&["run-once"]);
     place.done(&["status"]);
     place.done(&["suppress", "add", "jo@example.com"]);
+    // What is missing is found before a run does.
+    let lacks = |role: &str| {
+        let url = ("\"sqlite://worker.db\"", &*format!("{:?}", pg.url_as(role)));
+        let place = Place::new(&[url, ("enabled = false", "enabled = true")]);
+        let said = place.worker(&["check", "--offline"]);
+        said.out.contains("this user lacks rights: ")
+    };
+    assert!(!lacks(&role) && lacks(&counter));
 
     let cases: [(&[&str], &str); 4] = [
         (&["pause", "--reason", "x", "--by", "a"], "insert, update on pauses"),

@@ -44,7 +44,7 @@ impl Checking<'_> {
 
     async fn in_use(&self, workplace: &Workplace, checks: &mut Checks) -> Result<(), store::Error> {
         let store = &workplace.store;
-        let missing = store.missing_rights().await?;
+        let missing = store.missing_rights(self.prompts()).await?;
         if missing.is_empty() {
             // Dropped at once: nothing is written.
             drop(store.begin().await?);
