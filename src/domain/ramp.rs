@@ -88,3 +88,63 @@ impl Day {
 fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::example::{at, removal};
+
+    fn policy() -> RemovalPolicy {
+        RemovalPolicy { ramp: vec![10, 50, 200], ..removal() }
+    }
+
+    fn day(attempted: u64, failed: u64, returned: u64) -> Day {
+        let last_at = Some(at("2027-08-20T00:00:00Z"));
+        Day { attempted, failed, removed: attempted - failed, returned, last_at }
+    }
+
+    fn at_step(days: &[Day]) -> (usize, bool) {
+        let step = step(&policy(), days, at("2027-08-21T00:00:00Z"));
+        (step.step, step.waits.is_some())
+    }
+
+    #[test]
+    fn the_first_day_is_the_first_step() {
+        assert_eq!(at_step(&[]), (0, false));
+    }
+
+    #[test]
+    fn the_next_step_wants_somebody_back_and_few_failures() {
+        assert_eq!(at_step(&[day(10, 0, 1)]), (1, false));
+        assert_eq!(at_step(&[day(10, 0, 0)]), (0, true), "nobody is back");
+        assert_eq!(at_step(&[day(10, 1, 1)]), (1, false), "a tenth may fail");
+        assert_eq!(at_step(&[day(10, 2, 8)]), (0, true), "more may not");
+        assert_eq!(at_step(&[day(3, 3, 0)]), (0, true), "all failed");
+    }
+
+    #[test]
+    fn days_at_one_step_are_counted_together() {
+        assert_eq!(at_step(&[day(10, 0, 0), day(10, 0, 1)]), (0, true));
+        assert_eq!(at_step(&[day(10, 0, 0), day(10, 0, 2)]), (1, false));
+        assert_eq!(at_step(&[day(10, 0, 1), day(50, 0, 5), day(200, 0, 0)]), (2, true));
+    }
+
+    #[test]
+    fn past_its_end_there_is_nothing_to_wait_for() {
+        assert_eq!(at_step(&[day(10, 0, 1), day(50, 0, 5), day(200, 0, 20)]), (3, false));
+        let nobody = RemovalPolicy { min_returned_percent: 0.0, ..policy() };
+        let now = at("2027-08-21T00:00:00Z");
+        assert_eq!(step(&nobody, &[day(10, 0, 0)], now).step, 1);
+    }
+
+    #[test]
+    fn how_long_they_have_is_said() {
+        let text = |now: &str| {
+            let waits = step(&policy(), &[day(10, 0, 0)], at(now)).waits.unwrap();
+            assert_eq!(waits.code, Code::RampWaits);
+            waits.text
+        };
+        assert!(text("2027-08-21T00:00:00Z").contains("until 2027-08-27 00:00"));
+        assert!(text("2027-08-28T00:00:00Z").contains("min_returned_percent"));
+    }
+}

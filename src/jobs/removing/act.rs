@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::domain::campaign::RemovalPolicy;
+use crate::domain::reason::Code;
 use crate::domain::removal::RemovalState;
 use crate::jobs::Failure;
 use crate::jobs::progress::Watcher;
@@ -25,6 +26,10 @@ use super::verdict::{Answered, Became, judge, released};
 
 /// Calls at a time, as Xero allows.
 const AT_ONCE: usize = 5;
+/// Calls that have their turn within ten seconds; more would only wait in the air.
+const TENTH_OF_A_MINUTE: usize = 6;
+/// How often one is looked at whose look does not last until its turn.
+const LOOKS: u32 = 2;
 /// How long a removal stays in a worker's hands without a sign of life.
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// How often there is one.
@@ -67,6 +72,8 @@ pub struct Removing<'a> {
 pub(super) struct Ready {
     pub leased: Leased,
     pub looked_at: DateTime<Utc>,
+    /// How often it was looked at.
+    pub looks: u32,
 }
 
 /// What is in hand.
@@ -74,8 +81,8 @@ pub(super) struct Ready {
 struct State {
     works: VecDeque<Wanted>,
     ready: VecDeque<Ready>,
-    /// Have to be looked at again.
-    again: Vec<Leased>,
+    /// Have to be looked at again, after so many times.
+    again: Vec<(Leased, u32)>,
     ended: Vec<Ended>,
     flying: BTreeMap<Uuid, Leased>,
     /// How many were begun.
@@ -109,7 +116,8 @@ impl State {
     /// Puts what has not gone back where it came from.
     fn give_back(&mut self, now: DateTime<Utc>) {
         let ready = std::mem::take(&mut self.ready).into_iter().map(|ready| ready.leased);
-        let all = ready.chain(std::mem::take(&mut self.again));
+        let again = std::mem::take(&mut self.again).into_iter().map(|(leased, _)| leased);
+        let all = ready.chain(again);
         self.ended.extend(all.map(|leased| released(&leased, None, now)));
     }
 }
@@ -202,6 +210,12 @@ impl<'a> Removing<'a> {
         }
     }
 
+    /// Calls in the air at a time, so few that each has its turn while its look holds.
+    fn at_once(&self) -> usize {
+        let calls = usize::try_from(self.looker.config.xero.calls_per_minute).unwrap_or(AT_ONCE);
+        (calls / TENTH_OF_A_MINUTE).clamp(1, AT_ONCE)
+    }
+
     /// Removals taken in hand together: some seconds' worth, so that a look outlasts them.
     fn batch(&self) -> usize {
         const MOST: usize = 64;
@@ -246,7 +260,7 @@ impl<'a> Removing<'a> {
         orders: &mpsc::UnboundedSender<Order>,
     ) -> Result<(), Failure> {
         let room = match state.stop {
-            None => AT_ONCE.saturating_sub(state.flying.len()),
+            None => self.at_once().saturating_sub(state.flying.len()),
             Some(_) => 0,
         };
         let going: Vec<Ready> = state.ready.drain(..room.min(state.ready.len())).collect();
@@ -266,7 +280,7 @@ impl<'a> Removing<'a> {
         state.ended.clear();
         if let Some(reason) = advanced.paused {
             state.stop.get_or_insert(Stop::Paused(reason));
-            state.again.extend(going.into_iter().map(|ready| ready.leased));
+            state.again.extend(going.into_iter().map(|ready| (ready.leased, ready.looks)));
             return Ok(());
         }
         for ready in going {
@@ -277,8 +291,12 @@ impl<'a> Removing<'a> {
                 if orders.send(Order::Fly { removal, id }).is_ok() {
                     state.flying.insert(removal, ready.leased);
                 }
+            } else if advanced.stale.contains(&removal) && ready.looks < LOOKS {
+                state.again.push((ready.leased, ready.looks));
             } else if advanced.stale.contains(&removal) {
-                state.again.push(ready.leased);
+                let why = Code::NotLookedAt.as_str().to_owned();
+                state.totals.held_back += 1;
+                state.ended.push(released(&ready.leased, Some(why), self.now()));
             } else {
                 tracing::warn!(removal.id = %removal, "another worker has taken it over");
             }
@@ -336,7 +354,6 @@ impl<'a> Removing<'a> {
         match filled {
             Ok(filled) => {
                 state.ready.extend(filled.ready);
-                state.again.extend(filled.again);
                 state.ended.extend(filled.ended);
                 state.totals.done += filled.done;
                 state.totals.held_back += filled.held_back;
@@ -365,7 +382,7 @@ impl<'a> Removing<'a> {
             .keys()
             .copied()
             .chain(state.ready.iter().map(|ready| ready.leased.removal))
-            .chain(state.again.iter().map(|leased| leased.removal))
+            .chain(state.again.iter().map(|(leased, _)| leased.removal))
             .collect();
         self.store().extend_removals(&ids, self.looker.owner, now, now + LEASE).await
     }

@@ -71,6 +71,10 @@ impl Appraisal {
         for page in open.chunks(PAGE) {
             let grants = Grants::of(store, edition, page).await?;
             for entry in page {
+                // Not before the day that was signed, whatever was promised since.
+                if entry.not_before > rules.now {
+                    continue;
+                }
                 let wanted = wanted(plan, entry);
                 match grants.appraise(rules, naming, entry) {
                     Appraised::Stands => stands.push((grants.used(entry.connection), wanted)),

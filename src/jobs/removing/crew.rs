@@ -24,7 +24,7 @@ pub(super) enum Order {
     /// Ask Xero to remove a connection. The intent is written down.
     Fly { removal: Uuid, id: ConnectionId },
     /// Take these in hand, and look at them and at those that are in hand already.
-    Fill { works: Vec<Wanted>, again: Vec<Leased>, used: u64 },
+    Fill { works: Vec<Wanted>, again: Vec<(Leased, u32)>, used: u64 },
 }
 
 /// What came of it.

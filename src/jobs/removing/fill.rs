@@ -20,8 +20,6 @@ use super::verdict::released;
 #[derive(Default)]
 pub(super) struct Filled {
     pub ready: Vec<Ready>,
-    /// In hand, and not looked at.
-    pub again: Vec<Leased>,
     pub ended: Vec<Ended>,
     pub done: usize,
     pub held_back: usize,
@@ -36,18 +34,20 @@ impl Removing<'_> {
     pub(super) async fn fill(
         &self,
         works: Vec<Wanted>,
-        again: Vec<Leased>,
+        again: Vec<(Leased, u32)>,
         used: u64,
     ) -> Result<Filled, Failure> {
         let mut filled = Filled::default();
-        let mut leased = again;
+        let mut in_hand = again;
         if !works.is_empty() {
-            let used = used + leased.len() as u64;
-            leased.extend(self.lease(works, used, &mut filled).await?);
+            let used = used + in_hand.len() as u64;
+            let fresh = self.lease(works, used, &mut filled).await?;
+            in_hand.extend(fresh.into_iter().map(|leased| (leased, 0)));
         }
-        if leased.is_empty() {
+        if in_hand.is_empty() {
             return Ok(filled);
         }
+        let (leased, looks): (Vec<Leased>, Vec<u32>) = in_hand.into_iter().unzip();
         let verdicts = match self.looker.look(&leased).await {
             Ok(verdicts) => verdicts,
             Err(Blind::Failure(failure)) => return Err(failure),
@@ -61,17 +61,19 @@ impl Removing<'_> {
                 return Ok(filled);
             }
         };
-        for (leased, verdict) in leased.into_iter().zip(verdicts) {
-            self.sort_out(leased, verdict, &mut filled);
+        for ((leased, looks), verdict) in leased.into_iter().zip(looks).zip(verdicts) {
+            self.sort_out(leased, looks + 1, verdict, &mut filled);
         }
         Ok(filled)
     }
 
-    fn sort_out(&self, leased: Leased, verdict: Verdict, filled: &mut Filled) {
+    fn sort_out(&self, leased: Leased, looks: u32, verdict: Verdict, filled: &mut Filled) {
         let now = self.now();
         let connection = leased.planned.connection_id;
         match verdict {
-            Verdict::Good(looked_at) => filled.ready.push(Ready { leased, looked_at }),
+            Verdict::Good(looked_at) => {
+                filled.ready.push(Ready { leased, looked_at, looks });
+            }
             Verdict::Held(why) => {
                 tracing::info!(connection.id = %connection, "a removal is held back: {why}");
                 filled.held_back += 1;

@@ -126,17 +126,26 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
         (weighted_index(), weighted_index(), 0..4u32),
         (any::<bool>(), any::<bool>(), any::<bool>()),
         0..(45 * 24i64),
-        prop::bool::weighted(0.75),
+        // Everybody is told everything, but for a few lapses.
+        (prop::bool::weighted(0.75), prop::collection::vec(any::<usize>(), 0..4)),
     );
     (world, people, policy).prop_map(
         |(
             (people, connections, few, many, done),
             (exempt, exempt_is_over, suppressed, list_was_read, planned),
-            ((deadline, required, min_prompts), (mixed_too, covered_too, one_each), hour, all_told),
+            (
+                (deadline, required, min_prompts),
+                (mixed_too, covered_too, one_each),
+                hour,
+                (all_told, lapses),
+            ),
         )| {
             let mut messages = if all_told { few } else { many };
             if all_told {
                 messages.extend(everyone(&people, connections.len(), deadline, required));
+                for lapse in lapses {
+                    messages.remove(lapse % messages.len());
+                }
             }
             let classes = if mixed_too {
                 vec![Class::BroadOnly, Class::Mixed]
