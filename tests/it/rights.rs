@@ -7,6 +7,7 @@ use crate::support::line::lines;
 use crate::support::pg::Pg;
 use crate::support::place::Place;
 use crate::support::prompts::prompt_id;
+use crate::support::removing::{Removing, each};
 use crate::support::said::Said;
 use crate::support::sending::{Base, Sending};
 use crate::support::world::World;
@@ -156,4 +157,24 @@ async fn each_command_does_with_the_rights_that_the_page_names() {
     place.write("outcomes.csv", format!("kind,prompt\nbounced,{}\n", prompt_id(2)));
     place.done(&["outcomes", "import", "outcomes.csv"]);
     assert_eq!(world.of_prompt(2, "state").await, "refused");
+}
+
+#[tokio::test]
+async fn removing_does_with_the_rights_that_the_page_names() {
+    let removing = Removing::new(Base::Postgres, &each(0..2)).await;
+    removing.prepare().await;
+    removing.approve();
+    let pg = removing.sending.pg.as_ref().expect("PostgreSQL");
+    let (counter, sender) = layers(pg, &removing.sending).await;
+    let remover = format!("remover_{}", pg.name());
+    let page = statements("worker_remover", &remover);
+    pg.execute(&page.replace("worker_sender", &sender)).await;
+    let url = (&*format!("{:?}", pg.url()), &*format!("{:?}", pg.url_as(&remover)));
+    // The page's list is no longer than it has to be where Xero is asked to remove.
+    pg.execute(&format!("revoke insert, update on removals from {remover}")).await;
+    removing.configure(&[url]);
+    removing.done(&["run-once"], 1).complains(1, "permission denied", "lacks a right");
+    assert_eq!(removing.deletes(), 0, "{counter}");
+    pg.execute(&format!("grant insert, update on removals to {remover}")).await;
+    assert_eq!(removing.ran(0)["removals_done"], 2);
 }
