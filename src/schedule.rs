@@ -235,6 +235,7 @@ mod tests {
 
     #[test]
     fn a_time_that_the_clock_leaps_over_fires_an_hour_later_on_that_day() {
+        // E42
         for (zone, after, expected) in [
             (Pacific::Auckland, "2027-09-24T14:30:00Z", ["26 03:30:00 +1300", "27 02:30:00 +1300"]),
             (Australia::Sydney, "2027-10-01T16:30:00Z", ["03 03:30:00 +1100", "04 02:30:00 +1100"]),
@@ -248,6 +249,7 @@ mod tests {
 
     #[test]
     fn a_time_that_comes_twice_fires_the_first_time_only() {
+        // E42
         for (text, zone, after, expected) in [
             (
                 "30 2 * * *",
