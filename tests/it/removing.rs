@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::removing::{Link, Removing, each};
-use crate::support::sending::BASES;
+use crate::support::removing::{Link, Removing, TABLE, each};
+use crate::support::sending::{BASES, Base};
 
 fn counts(states: &[(&str, usize)]) -> BTreeMap<String, usize> {
     states.iter().map(|(state, count)| ((*state).to_owned(), *count)).collect()
@@ -48,4 +48,50 @@ async fn a_person_with_many_tenants_loses_one_and_the_rest_waits() {
         assert_eq!(removing.ran(0)["removals_done"], 0);
         assert_eq!((removing.deletes(), removing.connected()), (1, 5));
     }
+}
+
+#[tokio::test]
+async fn a_table_in_the_workers_own_database_is_looked_at_again_as_well() {
+    for base in BASES {
+        let removing = Removing::with(base, &each(0..4), &TABLE).await;
+        removing.prepare().await;
+        removing.approve();
+        removing.consent(2).await;
+        assert_eq!(removing.ran(0)["removals_done"], 3, "{base:?}");
+        assert_eq!((removing.deletes(), removing.connected()), (3, 1));
+    }
+}
+
+#[tokio::test]
+async fn explain_and_status_tell_the_whole_story_of_a_removal() {
+    let removing = Removing::new(Base::Sqlite, &each(0..2)).await;
+    removing.prepare().await;
+    let id = removing.id(0).to_string();
+    let next = |action: &str| {
+        let story = removing.done(&["explain", &id, "--format", "json"], 0).json();
+        assert_eq!(story[0]["next"]["action"], action, "{story}");
+        story[0].clone()
+    };
+    assert_eq!(next("remove")["next"]["reasons"][0]["code"], "removal_due");
+    let plan = removing.approve();
+    let status = removing.done(&["status", "--format", "json"], 0).json();
+    assert_eq!(status["removal_plan"]["plan_id"], plan, "{status}");
+    assert_eq!(status["removal_plan"]["standing"]["state"], "approved");
+    removing.ran(0);
+    let story = removing.done(&["explain", &id, "--format", "json"], 0).json();
+    let what: Vec<&str> = story[0]["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|happened| happened["what"].as_str().unwrap())
+        .collect();
+    for expected in
+        ["prompt_sent", "plan_made", "plan_approved", "removal_intended", "removal_done"]
+    {
+        assert!(what.contains(&expected), "{expected}: {what:?}");
+    }
+    assert_eq!(story[0]["presence"], "removed");
+    let text = removing.done(&["explain", &id], 0);
+    assert!(text.out.contains("204: removed"), "{text}");
+    assert!(!text.to_string().contains("person0@example.com"), "{text}");
 }

@@ -157,6 +157,10 @@ fn removal_is_absent_without_its_table_and_has_defaults_with_it() {
     assert_eq!(removal.classes, [Class::BroadOnly]);
     assert_eq!((removal.approval, removal.per_person), (Approval::One, PerPerson::One));
     assert_eq!(
+        (removal.max_failed_percent, removal.min_returned_percent, removal.max_drift_percent),
+        (10.0, 10.0, 10.0)
+    );
+    assert_eq!(
         (removal.plan_valid_days, removal.wait_days, removal.max_inventory_age_minutes),
         (7, 7, 15)
     );

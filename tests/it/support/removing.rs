@@ -39,7 +39,15 @@ pub struct Removing {
     pub sending: Sending,
     pub xero: XeroServer,
     edits: Vec<(String, String)>,
+    /// The host writes into the worker's own database.
+    is_table: bool,
 }
+
+/// The host's rows are in the worker's own database.
+pub const TABLE: [(&str, &str); 2] = [
+    ("kind = \"sql\"", "kind = \"table\""),
+    ("url = \"sqlite://host.db\"\nquery = \"select * from inventory\"", ""),
+];
 
 impl Removing {
     /// With these connections, and nothing run yet.
@@ -80,9 +88,13 @@ impl Removing {
             ("calls_per_minute = 60".to_owned(), "calls_per_minute = 60000".to_owned()),
         ];
         let more = edits.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
-        let edits = usual.into_iter().chain(more).collect();
-        let removing = Self { sending, xero, edits };
+        let edits: Vec<(String, String)> = usual.into_iter().chain(more).collect();
+        let is_table = edits.iter().any(|(_, to)| to == TABLE[0].1);
+        let removing = Self { sending, xero, edits, is_table };
         removing.configure(&[]);
+        if is_table {
+            removing.done(&["migrate"], 0);
+        }
         removing.fill_host(links).await;
         removing
     }
@@ -128,6 +140,9 @@ impl Removing {
 
     /// Runs a statement on the host's database.
     pub async fn host(&self, sql: &str) {
+        if self.is_table {
+            return self.sending.execute(sql).await;
+        }
         let path = self.sending.place.path("host.db");
         let path = format!("sqlite://{}?mode=rwc", path.display());
         let mut host = SqliteConnection::connect(&path).await.expect("the host's database");

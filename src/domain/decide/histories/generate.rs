@@ -127,7 +127,7 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
         (any::<bool>(), any::<bool>(), any::<bool>()),
         0..(45 * 24i64),
         // Everybody is told everything, but for a few lapses.
-        (prop::bool::weighted(0.75), prop::collection::vec(any::<usize>(), 0..4)),
+        (prop::bool::weighted(0.8), lapses()),
     );
     (world, people, policy).prop_map(
         |(
@@ -172,6 +172,10 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
             }
         },
     )
+}
+
+fn lapses() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![3 => Just(Vec::new()), 2 => prop::collection::vec(any::<usize>(), 1..4)]
 }
 
 /// Everybody is told of everything at each stage, for what is asked now.
