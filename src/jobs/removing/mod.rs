@@ -1,7 +1,7 @@
-//! The step that removes. A plan is drawn up ([`draw`]) and signed off by named people
-//! ([`signing`]); a run takes in hand what of it still holds, looks at each connection once more
-//! ([`look`]), writes down that it is about to ask Xero, asks, and writes down what came of
-//! it ([`act`]). What nobody knows is settled by Xero's own list ([`settle`]), and by nothing
+//! The step that removes. A plan is drawn up (`draw`) and signed off by named people
+//! (`signing`); a run takes in hand what of it still holds, looks at each connection once more
+//! (`look`), writes down that it is about to ask Xero, asks, and writes down what came of
+//! it (`act`). What nobody knows is settled by Xero's own list (`settle`), and by nothing
 //! else.
 
 mod act;
