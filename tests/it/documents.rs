@@ -176,7 +176,9 @@ type Tables = BTreeMap<String, BTreeSet<String>>;
 #[test]
 fn every_table_and_column_is_documented() {
     let mut created = Tables::new();
-    for path in files("migrations/sqlite", &[".sql"]) {
+    let mut migrations = files("migrations/sqlite", &[".sql"]);
+    migrations.sort();
+    for path in migrations {
         for statement in read(&path).split("CREATE TABLE ").skip(1) {
             let (name, rest) = statement.split_once(" (").unwrap();
             let (columns, _) = rest.split_once("\n)").unwrap();
