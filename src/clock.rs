@@ -30,6 +30,23 @@ impl Clock for SystemClock {
     }
 }
 
+/// The operating system's clock, put right by what another says.
+#[derive(Clone, Copy, Debug)]
+pub struct ShiftedClock {
+    /// How far the other is ahead.
+    pub by: TimeDelta,
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> DateTime<Utc> {
+        (SystemClock.now() + self.by).trunc_subsecs(6)
+    }
+
+    fn sleep(&self, span: TimeDelta) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        SystemClock.sleep(span)
+    }
+}
+
 /// A clock set by hand: `--at`, tests, simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct FixedClock(pub DateTime<Utc>);

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | the door | `main`: a command line in, an exit code out |
 //! | commands | [`cli`]: one file per command: parse, call, print |
-//! | work | [`jobs`]: one run from end to end; the only room that knows all others |
+//! | work | [`jobs`]: one run from end to end; the only room that knows all others. [`simulation`]: the same in a made-up world |
 //! | the world | [`inventory`], the stored connections, wherever a company keeps them; [`store`], our own state on SQLite or PostgreSQL; [`xero`], HTTP to Xero; [`delivery`], messages out; [`report`], results as documents and for people; [`config`], jobs.toml |
 //! | the rules | [`domain`]: scopes, grants, classes, the campaign, decisions. Pure |
 //! | beside them | [`clock`], [`schedule`], [`telemetry`], [`web`] |
@@ -46,6 +46,9 @@
 //! 5. [`jobs::prompting`] leases what was planned ([`store::prompts`]), composes it from the
 //!    facts as they are then ([`domain::composing`]), and hands it over ([`delivery`]): one half
 //!    fills the outbox, the other empties it. Nothing goes before it is written down as
+//!    `sending`. Removing is not built yet.
+//! 6. [`report::plan`] is the result, [`report::progress`] the counts; [`jobs::counting`] writes the
+//!    day's numbers down, and says from them where the campaign will end.
 //!    `sending`. What a signed plan removes is
 //!    looked at once more and written down as `deleting` before Xero is asked
 //!    ([`jobs::removing`]).
@@ -59,6 +62,7 @@
 //! | question | place |
 //! |---|---|
 //! | what does this scope text mean? | [`domain::scopes`], and its `catalogue.toml` |
+//! | which scopes does an app need? | [`domain::advice`], and `docs/scopes.md` |
 //! | which class, ready or not, and on what evidence? | [`domain::grant`], [`domain::evidence`], [`domain::class`] |
 //! | why is this connection not removed? | [`domain::decide`], [`domain::removal`], and `docs/removal.md` |
 //! | what does a signature hold for? | `jobs::removing::made_by`, [`jobs::removing`] |
@@ -79,9 +83,21 @@
 //! | what does the product hear of a connection? | `jobs::announcing`, and `docs/webhooks.md` |
 //! | what was done and decided, by whom, and is that whole? | [`domain::audit`], [`store::audit`], and `docs/audit.md` |
 //! | how is a person erased? | [`store::forgotten`], [`domain::pseudonym`]; by age: [`store::purging`] |
+//! | what does Xero itself list, and what of ours is gone there? | [`domain::reconciling`], [`jobs::reconciling`], and `docs/win-back.md` |
+//! | what follows a removal, and when is somebody back? | [`domain::win_back`], `jobs::returning`, and `docs/win-back.md` |
 //! | when is a webhook left alone? | [`domain::endpoint`], and `jobs::aside` |
+//! | where will it end, and how sure is that? | [`domain::forecast`], and `docs/forecast.md` |
+//! | what is counted each day, and from what? | [`domain::daily`], [`store::daily`], [`jobs::counting`] |
+//! | what does the report say, and how is it drawn? | [`jobs::reporting`], [`report::document`], [`report::chart`], and `docs/report.md` |
+//! | who is passed over so that a stage's effect is measured? | [`domain::hold_back`] |
 //! | what do the tables hold? | `migrations/`, and `docs/database.md` |
 //! | did this message go out? | [`delivery::outcome`], `docs/email.md`, `docs/webhooks.md` |
+//! | what does this answer of Xero's mean? | [`xero::answer`], [`xero::error`], and `docs/xero.md` |
+//! | how often is Xero called? | [`xero::limits`], [`jobs::calling`] |
+//! | what does Xero do, as far as is known? | [`simulation::xero`], and `docs/xero.md` |
+//! | when does a job begin, and who runs it? | [`jobs::firing`], [`jobs::scheduler`], [`jobs::hold`], and `docs/running.md` |
+//! | what happens when the database goes away, or the process is to stop? | [`jobs::weather`], [`jobs::shutdown`] |
+//! | what is told to those who watch? | [`jobs::health`], [`report::metrics`], and `docs/metrics.md` |
 //! | what does this exit code mean? | [`jobs::exit`], [`jobs::Failure`] |
 
 pub mod cli;

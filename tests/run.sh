@@ -16,6 +16,8 @@ has_mariadb() {
 missing=()
 has_postgres || missing+=(postgresql)
 has_mariadb || missing+=(mariadb-server)
+# A pooler that gives out sessions for a transaction at a time.
+command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
 # An independent reading of the rules that the tests compare with.
 command -v python3 >/dev/null || missing+=(python3)
 # A mail server that somebody else wrote.

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -97,18 +97,27 @@ impl Campaign {
     }
 
     fn run(&self, arguments: &[&str]) -> Result<(String, u64)> {
-        let output = Command::new(std::env::current_exe()?)
+        self.ended(self.start(arguments)?)
+    }
+
+    fn start(&self, arguments: &[&str]) -> Result<Child> {
+        Ok(Command::new(std::env::current_exe()?)
             .args([PHASE, "--log", "json", "--log-level", "warn", "--config"])
             .arg(self.configuration())
             .args(arguments)
             .env("LINK_SECRET", "the link secret of the bench")
             .env("HOOK_SECRET", HOOK_SECRET)
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .output()?;
+            .spawn()?)
+    }
+
+    fn ended(&self, child: Child) -> Result<(String, u64)> {
+        let output = child.wait_with_output()?;
         let base = self.server.as_ref().map_or("SQLite", Pg::name);
         let status = output.status;
         let log = || String::from_utf8_lossy(&output.stderr);
-        ensure!(status.success(), "{arguments:?} on {base} exited with {status}:\n{}", log());
+        ensure!(status.success(), "a worker on {base} exited with {status}:\n{}", log());
         let said = String::from_utf8(output.stdout)?;
         let peak = said.lines().find_map(|line| line.strip_prefix(MARK));
         Ok((said.clone(), peak.context("the worker does not tell its memory")?.parse()?))
@@ -118,13 +127,22 @@ impl Campaign {
         self.dir.path().join("jobs.toml")
     }
 
-    /// Sends, and every record must be written.
-    pub async fn send(&self) -> Result<Run> {
-        let (said, peak_kib) = self.run(&["run-once", "--format", "json"])?;
-        let plan: Value = serde_json::from_str(said.lines().next().unwrap_or_default())?;
-        let progress = &plan["progress"];
-        ensure!(progress["prompts_sent"] == self.digests, "{progress}");
-        let took = progress["duration_ms"].as_u64().context("a duration")?;
+    /// Sends, by so many processes at the same time, and every record must be written. The time
+    /// is that of the longest run; those that follow find nothing to do.
+    pub async fn send(&self, workers: usize) -> Result<Run> {
+        let started: Vec<Child> = (0..workers)
+            .map(|_| self.start(&["run-once", "--format", "json"]))
+            .collect::<Result<_>>()?;
+        let (mut sent, mut took, mut peak_kib) = (0, 0, 0);
+        for child in started {
+            let (said, peak) = self.ended(child)?;
+            let plan: Value = serde_json::from_str(said.lines().next().unwrap_or_default())?;
+            let progress = &plan["progress"];
+            sent += progress["prompts_sent"].as_u64().context("a number")?;
+            took = took.max(progress["duration_ms"].as_u64().context("a duration")?);
+            peak_kib = peak_kib.max(peak);
+        }
+        ensure!(sent == self.digests as u64, "{sent} were sent");
         let text = std::fs::read_to_string(self.configuration())?;
         let config = Config::parse(&text, &Origin::file(&self.configuration()))
             .map_err(|errors| anyhow::anyhow!("{errors}"))?;

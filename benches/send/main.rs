@@ -4,6 +4,7 @@
 //! ```text
 //! cargo bench --bench send                                 10,000 digests, both databases
 //! cargo bench --bench send -- 2000 --store sqlite --way webhook    fewer, one
+//! cargo bench --bench send -- 20000 --store postgres --way webhook --workers 2    two at a time
 //! ```
 //!
 //! The sinks run in this process and take 20 ms for each answer; eight prompts are in flight.
@@ -57,10 +58,13 @@ struct Wanted {
     digests: usize,
     kinds: Vec<Kind>,
     ways: Vec<Way>,
+    /// Processes that send at the same time.
+    workers: usize,
 }
 
 fn wanted(arguments: &[OsString]) -> Result<Wanted> {
     let (mut digests, mut kinds, mut ways) = (DIGESTS, Vec::new(), Vec::new());
+    let mut workers = 1;
     let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
     while let Some(argument) = arguments.next() {
         match argument {
@@ -75,6 +79,10 @@ fn wanted(arguments: &[OsString]) -> Result<Wanted> {
                 Some("mail") => ways.push(Way::Mail),
                 _ => bail!("--way webhook or --way mail"),
             },
+            "--workers" => {
+                let count = arguments.next().and_then(|count| count.parse().ok());
+                workers = count.context("--workers and a number")?;
+            }
             size => digests = size.parse().with_context(|| format!("{size:?} is no number"))?,
         }
     }
@@ -84,11 +92,11 @@ fn wanted(arguments: &[OsString]) -> Result<Wanted> {
     if ways.is_empty() {
         ways = vec![Way::Webhook, Way::Mail];
     }
-    Ok(Wanted { digests, kinds, ways })
+    Ok(Wanted { digests, kinds, ways, workers })
 }
 
 async fn bench(wanted: &Wanted) -> Result<()> {
-    let Wanted { digests, kinds, ways } = wanted;
+    let Wanted { digests, kinds, ways, workers } = wanted;
     let mut out = io::stdout().lock();
     writeln!(out, "| way | database | digests | worker | bare sender | share | peak memory |")?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
@@ -97,7 +105,7 @@ async fn bench(wanted: &Wanted) -> Result<()> {
             for digests in [digests / 5, *digests] {
                 let sinks = Sinks::start()?;
                 let campaign = Campaign::prepare(kind, way, digests, &sinks).await?;
-                let run = campaign.send().await?;
+                let run = campaign.send(*workers).await?;
                 let sent = sinks.taken();
                 ensure!(sent == digests, "{sent} of {digests} arrived");
                 let bare = bare::send(way, digests, &sinks).await?;

@@ -11,7 +11,13 @@ use crate::jobs::workplace::Workplace;
 use super::context::{Context, Trouble, fresh_keys, not_blank};
 use super::format::Format;
 
+const EXAMPLES: &str = "\
+Examples:
+  worker confirm link --by ann --note \"went through it with our own organisation\"
+  worker confirm database --by ann --note \"restored from the backup of last night; nothing was sent since\"";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// What is vouched for
     #[arg(value_enum)]

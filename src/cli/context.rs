@@ -124,14 +124,22 @@ impl Context {
                 "run `worker run-once` first; `worker run-once --dry-run` needs none".to_owned(),
             ));
         }
-        let store = database.open_existing().await?;
-        match store.bound_keys(&config.app.client_id).await? {
-            Some(keys) => Ok((store, keys)),
+        match open_used(&database, config).await? {
+            Some(opened) => Ok(opened),
             None => Err(Trouble::CannotRun(
                 "the database has not been used yet".to_owned(),
                 "run `worker run-once` first".to_owned(),
             )),
         }
+    }
+
+    /// As [`Self::existing`], for what is worth doing without a database too.
+    pub(super) async fn existing_if_any(
+        &self,
+        config: &Config,
+    ) -> Result<Option<(Store, Keys)>, store::Error> {
+        let database = database(config)?;
+        if database.is_missing() { Ok(None) } else { open_used(&database, config).await }
     }
 
     /// Says what went wrong, once, where people and programs look for it.
@@ -157,6 +165,15 @@ impl Context {
             }
         }
     }
+}
+
+/// `None` for a database that is there and was never used.
+async fn open_used(
+    database: &store::Database,
+    config: &Config,
+) -> Result<Option<(Store, Keys)>, store::Error> {
+    let store = database.open_existing().await?;
+    Ok(store.bound_keys(&config.app.client_id).await?.map(|keys| (store, keys)))
 }
 
 fn read(path: &Path) -> Result<Config, Trouble> {

@@ -22,7 +22,12 @@ enum DueFormat {
     Json,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  worker due --format jsonl                          one line for each person who is due, with links";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// As if it were this day or time
     #[arg(long, value_name = "TIME")]

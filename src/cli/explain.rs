@@ -21,13 +21,22 @@ use crate::jobs::exit::Exit;
 use crate::report::pseudonym::Naming;
 use crate::store::lists::Known;
 use crate::store::settings::Keys;
+use crate::store::signals::Signal;
 use crate::store::{ScopeSets, Store};
 
+use super::checklist::{Checklist, checklists, write_steps};
 use super::context::{Context, Trouble, shows_addresses};
 use super::format::Format;
 use super::history::Happened;
 
+const EXAMPLES: &str = "\
+Examples:
+  worker explain ann@customer.example                why did my customer get this mail?
+  worker explain XC-1A2B3-4C5D6                      by the reference at the foot of the message
+  worker explain AC-96124 --format json              by your own number for the customer";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// A connection, tenant, person, account, address, or the reference of a message
     id: String,
@@ -59,6 +68,11 @@ struct Explained {
     /// In Xero's own list.
     xero: Option<InXero>,
     people: Vec<String>,
+    /// The last time that Xero was seen to refuse a call of this grant for want of a scope.
+    signal: Option<Signal>,
+    /// What people have to do, where the program does nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checklist: Option<Checklist>,
     next: Next,
     history: Vec<Happened>,
 }
@@ -137,7 +151,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         true => Naming::Addresses,
         false => Naming::Pseudonyms(&keys.pseudonym),
     };
-    let explained = explain(&store, &sets, &rules, bearings.edition, naming, found).await?;
+    let lists = checklists(&store, &sets, config, naming, &found).await?;
+    let manual = found.iter().filter(|connection| connection.standing.manual);
+    let lists = manual.map(|connection| connection.key).zip(lists).collect();
+    let explained = explain(&store, &sets, &rules, bearings.edition, naming, found, lists).await?;
     store.close().await;
     let mut out = io::stdout().lock();
     match arguments.format {
@@ -166,6 +183,7 @@ async fn explain(
     edition: i64,
     naming: Naming<'_>,
     found: Vec<Connection>,
+    mut lists: HashMap<ConnectionKey, Checklist>,
 ) -> Result<Vec<Explained>, Trouble> {
     let keys: Vec<ConnectionKey> = found.iter().map(|connection| connection.key).collect();
     let mut grants: Vec<GrantId> = found.iter().map(|connection| connection.facts.grant).collect();
@@ -186,6 +204,7 @@ async fn explain(
         changes.entry(story.connection_key).or_default().extend(Happened::of(&story, naming));
     }
     let settled = store.settled_scopes(&grants, sets).await?;
+    let signals = store.signals(&grants).await?;
     let unsettled: HashMap<GrantId, Option<Unsettled>> = store
         .grant_rows(&grants)
         .await?
@@ -245,6 +264,8 @@ async fn explain(
                 .collect(),
             xero: known.get(&connection.key).map(InXero::of),
             people: parties.iter().map(|party| naming.name(&party.recipient.key())).collect(),
+            signal: signals.get(&grant).cloned(),
+            checklist: lists.remove(&connection.key),
             next: rules.next(&connection, siblings, held, reason, &past),
             history,
         });
@@ -311,6 +332,14 @@ fn text(one: &Explained, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
         };
         writeln!(out, "  at Xero         {}, {stands}", xero.connection_id)?;
     }
+    if let Some(signal) = &one.signal {
+        let lacked = if signal.needs.is_empty() { "a scope" } else { &signal.needs };
+        let at = when(Some(signal.last_seen_at), zone);
+        writeln!(
+            out,
+            "  refused by Xero {at}: a call for want of {lacked}; prompted before others"
+        )?;
+    }
     let action = match one.next.action {
         NextAction::Prompt => "a prompt",
         NextAction::Remove => "a removal",
@@ -322,6 +351,10 @@ fn text(one: &Explained, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
     }
     for reason in &one.next.reasons {
         writeln!(out, "    {:<22} {}", reason.code.as_str(), reason.text)?;
+    }
+    if let Some(list) = &one.checklist {
+        writeln!(out, "  for a person to do, by `worker checklist done`:")?;
+        write_steps(&list.steps, out)?;
     }
     for (number, happened) in one.history.iter().enumerate() {
         let what = match (&happened.before, &happened.after) {

@@ -2,8 +2,12 @@
 
 mod accept_scan;
 mod aftermath;
+mod answering;
 mod approve;
 mod audit;
+mod check;
+mod checklist;
+mod completions;
 mod confirm;
 mod context;
 mod due;
@@ -11,13 +15,18 @@ mod exempt;
 mod explain;
 mod forget;
 pub mod format;
+mod healthcheck;
 mod history;
+mod init;
+mod lines;
 mod migrate;
 mod outcomes;
 mod pause;
 mod plan;
 mod preview;
 mod purge;
+mod report;
+mod run;
 mod run_once;
 pub mod scopes;
 mod settle;
@@ -38,10 +47,20 @@ use crate::telemetry::{self, LogFormat};
 
 use context::Context;
 
+const FIRST_STEPS: &str = "\
+First steps:
+  worker --config builtin run-once --dry-run     the plan for an invented company
+  worker init                                    a configuration of your own
+  worker check --offline                         what is missing, and what to do
+  worker run-once --dry-run                      who would be told what; changes nothing
+  worker preview invitation                      a message as it would be sent
+  worker explain ann@customer.example            why did my customer get this mail?
+Each command has examples of its own: worker check --help";
+
 /// Moves an app's Xero connections from broad to granular OAuth scopes: scans the stored
 /// connections, says who still has to consent again, and reports progress.
 #[derive(Debug, Parser)]
-#[command(name = "worker", version, about, max_term_width = 100)]
+#[command(name = "worker", version, about, max_term_width = 100, after_help = FIRST_STEPS)]
 struct Arguments {
     /// The configuration; `builtin` is the embedded example. Without it: ./jobs.toml
     #[arg(long, global = true, value_name = "FILE", env = "WORKER_CONFIG")]
@@ -60,8 +79,14 @@ struct Arguments {
 enum Command {
     /// Run the jobs now, in the order of jobs.toml
     RunOnce(run_once::Arguments),
+    /// Stay up and run each job on its schedule
+    Run,
+    /// Ask the `worker run` of this machine whether it is alive
+    Healthcheck(healthcheck::Arguments),
     /// Where the campaign stands, by the last complete scan
     Status(status::Arguments),
+    /// The full progress report: where it stands, how it goes, and where it will end
+    Report(report::Arguments),
     /// Everything known and decided about a connection, and what comes next
     Explain(explain::Arguments),
     /// Who is due for which stage now, for hosts that send with their own means
@@ -74,6 +99,11 @@ enum Command {
     /// Never write to an address
     #[command(subcommand)]
     Suppress(suppress::Command),
+    /// What people do for connections that the program leaves alone: custom and OAuth 1.0a
+    #[command(subcommand)]
+    Checklist(checklist::Command),
+    /// Go through everything that a campaign needs: fine, doubtful or wrong, and what to do
+    Check(check::Arguments),
     /// Stop all effects, on every replica, at once
     Pause(pause::PauseArguments),
     /// Let effects happen again
@@ -105,6 +135,10 @@ enum Command {
     AcceptScan(accept_scan::Arguments),
     /// Bring the database's schema up to date
     Migrate(migrate::Arguments),
+    /// A first configuration
+    Init(init::Arguments),
+    /// Shell completions, and the manual page
+    Completions(completions::Arguments),
 }
 
 /// Does what the command line says.
@@ -137,18 +171,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let exit = runtime.block_on(async {
         let outcome = match arguments.command {
             Command::RunOnce(arguments) => run_once::run(&context, arguments).await,
+            Command::Run => run::run(&context).await,
+            Command::Healthcheck(arguments) => healthcheck::run(&context, arguments).await,
             Command::Status(arguments) => status::run(&context, arguments).await,
+            Command::Report(arguments) => report::run(&context, arguments).await,
             Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Due(arguments) => due::run(&context, arguments).await,
             Command::Preview(arguments) => preview::run(&context, arguments).await,
             Command::Exempt(command) => exempt::run(&context, command).await,
             Command::Suppress(command) => suppress::run(&context, command).await,
+            Command::Check(arguments) => check::run(&context, arguments).await,
+            Command::Checklist(command) => checklist::run(&context, command).await,
             Command::Pause(arguments) => pause::pause(&context, arguments).await,
             Command::Resume(arguments) => pause::resume(&context, arguments).await,
             Command::Confirm(arguments) => confirm::run(&context, arguments).await,
             Command::Settle(arguments) => settle::run(&context, arguments).await,
             Command::Outcomes(command) => outcomes::run(&context, command).await,
-            Command::Scopes(command) => scopes::run(&context, command),
+            Command::Scopes(command) => scopes::run(&context, command).await,
             Command::Forget(arguments) => forget::run(&context, arguments).await,
             Command::Purge(arguments) => purge::run(&context, arguments).await,
             Command::Audit(command) => audit::run(&context, command).await,
@@ -157,6 +196,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Plans(arguments) => approve::list(&context, arguments).await,
             Command::AcceptScan(arguments) => accept_scan::run(&context, arguments).await,
             Command::Migrate(arguments) => migrate::run(&context, arguments).await,
+            Command::Init(arguments) => init::run(arguments),
+            Command::Completions(arguments) => completions::run(&arguments),
         };
         outcome.unwrap_or_else(|trouble| context.tell(&trouble))
     });

@@ -27,7 +27,14 @@ enum Form {
     Eml,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  worker preview invitation                          with sample data
+  worker preview final-notice --format html > notice.html
+  worker preview reminder --connection ID            as that person would get it";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// A stage of the campaign, `correction`, or what follows a removal: `crossed`, `removed`,
     /// `removed-reminder`, `removed-last`

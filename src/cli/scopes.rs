@@ -4,14 +4,13 @@ use std::io::{self, BufRead, BufWriter, Write};
 
 use super::context::{Context, Trouble};
 use super::format::Format;
+use super::lines::LONGEST_LINE;
 use crate::domain::scopes::{Explained, Scope, ScopeSet, catalogue};
 use crate::jobs::exit::Exit;
 
+mod advise;
+mod diagnose;
 mod text;
-
-/// Bytes of a line that are read, as of an inventory's record. A longer one is no list of
-/// scopes, and memory must not grow with it.
-const LONGEST_LINE: usize = 1 << 20;
 
 const LINE_TOO_LONG: &str = "longer than 1 MiB, not read";
 
@@ -30,11 +29,15 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// The least set that an app needs, and why: by its calls, its use case, or what it replaces
+    Advise(advise::Arguments),
+    /// What an HTTP answer of Xero's means, and whether consenting again helps
+    Diagnose(diagnose::Arguments),
 }
 
 /// `worker scopes`
-pub(super) fn run(context: &Context, command: Command) -> Result<Exit, Trouble> {
-    let mut out = io::stdout().lock();
+pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Trouble> {
+    let mut out = io::stdout();
     match command {
         Command::List { format } => list(format, &mut out)?,
         Command::Explain { scopes, format } => {
@@ -46,6 +49,8 @@ pub(super) fn run(context: &Context, command: Command) -> Result<Exit, Trouble> 
                 explain_words(&scopes, required, format, &mut out)?;
             }
         }
+        Command::Advise(arguments) => return advise::run(context, arguments).await,
+        Command::Diagnose(arguments) => return diagnose::run(context, arguments).await,
     }
     Ok(Exit::Done)
 }

@@ -1,9 +1,14 @@
 //! `[database]`: the worker's own state.
 
+use chrono::TimeDelta;
+
 use super::database_url::{self, DatabaseUrl};
 use super::problem::Wrong;
 use super::table::Table;
 use super::value::{FromToml, Value};
+
+/// How long a run waits for a database that is away: a fail-over takes less.
+const DEFAULT_WAIT: TimeDelta = TimeDelta::seconds(60);
 
 /// The database of a configuration that names none.
 const DEFAULT_URL: &str = "sqlite://worker.db";
@@ -13,6 +18,8 @@ pub struct Database {
     /// SQLite or PostgreSQL.
     pub url: DatabaseUrl,
     pub migrate: Migrate,
+    /// How long a real run waits for it when it is away.
+    pub wait: TimeDelta,
 }
 
 /// Who brings an older schema up to date.
@@ -32,8 +39,9 @@ impl Database {
             None => DatabaseUrl::parse(DEFAULT_URL, root.reading().base()).ok(),
         };
         let migrate = table.get("migrate").unwrap_or(Migrate::Auto);
+        let wait = table.get("wait_seconds").map_or(DEFAULT_WAIT, |Seconds(wait)| wait);
         table.finish();
-        Some(Self { url: url?, migrate })
+        Some(Self { url: url?, migrate, wait })
     }
 }
 
@@ -54,5 +62,14 @@ impl FromToml for StateUrl {
 impl FromToml for Migrate {
     fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
         value.word(&[("auto", Self::Auto), ("manual", Self::Manual)])
+    }
+}
+
+/// At most an hour.
+struct Seconds(TimeDelta);
+
+impl FromToml for Seconds {
+    fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
+        value.whole(0..=3600).map(TimeDelta::seconds).map(Self)
     }
 }

@@ -9,6 +9,7 @@ mod campaign;
 mod channels;
 mod database;
 mod database_url;
+mod draft;
 mod email;
 mod file;
 mod http;
@@ -16,11 +17,13 @@ mod inventory;
 mod jobs;
 mod link;
 mod messages;
+mod metrics;
 mod nearest;
 mod problem;
 mod prompts;
 mod reading;
 mod removal;
+mod report;
 mod retention;
 mod scopes;
 mod secret;
@@ -43,14 +46,17 @@ use crate::domain::win_back::{FollowUp, follow_ups};
 pub use app::App;
 pub use database::{Database, Migrate};
 pub use database_url::{DatabaseUrl, DatabaseUrlError};
+pub use draft::{Choice, Kind, draft};
 pub use email::{Email, HttpMail, Login, Mailbox, Smtp, Tls, Transport};
 pub use file::MailFolder;
 pub use http::Http;
 pub use inventory::{COLUMNS, Inventory, InventoryUrl, InventoryUrlError, Source};
-pub use jobs::{Job, Step};
+pub use jobs::{CatchUp, Job, REPORT_ENDINGS, Step};
 pub use link::Link;
 pub use messages::Messages;
+pub use metrics::Metrics;
 pub use problem::{ConfigErrors, Problem};
+pub use report::Report;
 pub use retention::Retention;
 pub use secret::{SecretError, SecretRef};
 pub use webhooks::Webhook;
@@ -79,8 +85,10 @@ pub struct Config {
     pub removal: Option<RemovalPolicy>,
     /// What people are told after a removal, also once no more are carried out.
     pub win_back: Vec<FollowUp>,
+    pub report: Report,
     pub xero: Xero,
     pub http: Http,
+    pub metrics: Metrics,
     pub retention: Retention,
     pub jobs: Vec<Job>,
 }
@@ -155,8 +163,10 @@ impl Config {
         let stages =
             campaign.as_ref().filter(|_| is_toml).map(|campaign| campaign.stages.as_slice());
         let removal = removal::read(root, stages);
+        let report = Report::read(root);
         let xero = Xero::read(root);
         let http = Http::read(root);
+        let metrics = Metrics::read(root);
         let retention = Retention::read(root);
         let jobs = Job::read_all(root);
         let (inventory, guard) = inventory?;
@@ -175,8 +185,10 @@ impl Config {
             file,
             webhooks: webhooks?,
             removal,
+            report,
             xero: xero?,
             http,
+            metrics,
             retention,
             jobs: jobs?,
         })

@@ -6,7 +6,7 @@ use super::channels::{self, Means};
 use super::problem::{Kind, Wrong};
 use super::reading::Reading;
 use super::table::Table;
-use super::value::Days;
+use super::value::{Days, FromToml, Value};
 use crate::domain::campaign::{Channel, Stage, StageDay};
 use crate::domain::decide::CORRECTION;
 use crate::domain::win_back;
@@ -40,6 +40,7 @@ struct Written {
     channels: Option<Vec<Channel>>,
     template: Option<String>,
     is_final: Option<Spanned<bool>>,
+    hold_back_percent: Option<Spanned<u32>>,
 }
 
 impl Written {
@@ -50,6 +51,10 @@ impl Written {
             channels: channels::read(&table, means),
             template: template(&table),
             is_final: table.spanned("final"),
+            hold_back_percent: table.spanned::<Share>("hold_back_percent").map(|share| {
+                let span = share.span();
+                Spanned::new(span, share.into_inner().0)
+            }),
         };
         table.finish();
         stage
@@ -72,6 +77,7 @@ impl Written {
             channels: self.channels?,
             template: self.template.unwrap_or_else(|| name.clone()),
             is_final,
+            hold_back_percent: self.hold_back_percent.map_or(0, Spanned::into_inner),
             name,
         })
     }
@@ -124,6 +130,15 @@ fn check_final(reading: &Reading<'_>, stages: &[Written]) {
             let help = "write `final = true` at one stage only";
             reading.report(mark.span(), Kind::Wrong, Wrong::new(message, help));
         }
+        if let Some(share) = stage.hold_back_percent.as_ref().filter(|share| *share.get_ref() > 0) {
+            let message = format!(
+                "\"{}\" is final and holds {}% back: nobody loses a connection who was not told",
+                stage.title(),
+                share.get_ref()
+            );
+            let help = "leave `hold_back_percent` out here; write it at an earlier stage";
+            reading.report(share.span(), Kind::Wrong, Wrong::new(message, help));
+        }
         if stage.day.as_ref().is_some_and(|day| day.get_ref().offset() >= 0) {
             let message = format!(
                 "\"{}\" is final and not before the deadline, when removals are over",
@@ -132,6 +147,15 @@ fn check_final(reading: &Reading<'_>, stages: &[Written]) {
             let help = "write `final = true` at a stage with `days_before` of 1 or more";
             reading.report(mark.span(), Kind::Wrong, Wrong::new(message, help));
         }
+    }
+}
+
+/// A share of a stage, at most the half: the stage is there to be sent.
+struct Share(u32);
+
+impl FromToml for Share {
+    fn from_toml(value: Value<'_>) -> Result<Self, Wrong> {
+        value.whole(0..=50).map(Self)
     }
 }
 

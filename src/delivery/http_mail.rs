@@ -45,6 +45,34 @@ impl HttpMail {
         Ok(Self { settings, client })
     }
 
+    /// Asks the provider's address for nothing, with the token: no message. Whether it takes
+    /// one shows only in what it answers, and few answer this alike.
+    ///
+    /// # Errors
+    /// It is not there, or does not take the token.
+    pub async fn try_out(&self) -> Result<(), String> {
+        let mut request = self.client.get(self.settings.url.clone());
+        if let Some(token) = &self.settings.token {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        let status = match request.send().await {
+            Ok(response) => response.status(),
+            Err(error) => {
+                return Err(format!(
+                    "the mail provider cannot be reached: {}",
+                    http::reason(error)
+                ));
+            }
+        };
+        match status.as_u16() {
+            401 | 403 => {
+                Err(format!("the mail provider answered {status}: it does not take the token"))
+            }
+            500.. => Err(format!("the mail provider answered {status}")),
+            _ => Ok(()),
+        }
+    }
+
     /// Hands a message to the provider; `now` is for a `Retry-After` that names a time.
     ///
     /// Whoever drops the future before it is done counts the message as unknown.

@@ -140,12 +140,16 @@ impl Occasion {
         all
     }
 
-    /// As the final notice of a campaign that removes; and as one that does not.
-    pub(super) fn with_and_without_removal(&self) -> [Self; 2] {
+    /// With a day of removal and without one; other messages than these two never name any.
+    pub(super) fn with_and_without_removal(&self) -> Vec<Self> {
+        let without = Self { removal_from: None, ..self.clone() };
+        if !self.is_final && self.template != CORRECTION {
+            return vec![without];
+        }
         let day = self.deadline.with_timezone(&self.zone).date_naive();
         let earlier = day.checked_sub_days(Days::new(30)).unwrap_or(day);
         let removal_from = Some(midnight(self.zone, earlier));
-        [Self { removal_from, ..self.clone() }, Self { removal_from: None, ..self.clone() }]
+        vec![Self { removal_from, ..self.clone() }, without]
     }
 }
 

@@ -149,7 +149,7 @@ fn step(ramp: &[u32], day: usize) -> Option<u64> {
     clippy::cast_sign_loss,
     reason = "percent is within 0..=100 and counts stay far below 2^52"
 )]
-fn share(whole: u64, percent: f64) -> u64 {
+pub(super) fn share(whole: u64, percent: f64) -> u64 {
     (whole as f64 * percent / 100.0).floor() as u64
 }
 
@@ -211,6 +211,7 @@ mod tests {
 
     #[test]
     fn an_address_that_has_had_its_share_takes_nothing_from_the_others() {
+        // E26: rows that were skipped stood in the way of all behind them.
         let policy = PromptPolicy { max_per_address_per_day: 1, ..policy(1, &[]) };
         let mut budget = PromptBudget::new(&policy, 0, 0);
         let reasons = budget.take("one", Used::default(), Some(1)).unwrap_err();

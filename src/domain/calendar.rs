@@ -165,6 +165,7 @@ mod tests {
             channels: vec![Channel::Email],
             template: name.into(),
             is_final,
+            hold_back_percent: 0,
         }
     }
 
@@ -227,6 +228,7 @@ mod tests {
 
     #[test]
     fn hours_and_weekdays_are_the_recipients_own() {
+        // E40: the weekday was taken in UTC and the hour locally.
         let working = working();
         // Thursday 15:30 in Auckland is still Wednesday night in New York.
         let now = at("2027-02-04T02:30:00Z");
@@ -248,6 +250,7 @@ mod tests {
 
     #[test]
     fn a_skipped_midnight_opens_when_the_clock_goes_on() {
+        // E42
         // Beirut skips 00:00-01:00 on 28 March 2027.
         let day = NaiveDate::from_ymd_opt(2027, 3, 28).unwrap();
         assert_eq!(midnight(chrono_tz::Asia::Beirut, day), at("2027-03-27T22:00:00Z"));

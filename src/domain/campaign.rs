@@ -33,6 +33,8 @@ pub struct Stage {
     pub template: String,
     /// The notice that a removal depends on.
     pub is_final: bool,
+    /// Share of the recipients who are passed over, so that the stage's effect can be measured.
+    pub hold_back_percent: u32,
 }
 
 /// A stage's day, counted in the campaign's zone from the deadline.

@@ -31,6 +31,21 @@ pub fn scopes_to_ask(
     needed.iter().filter(|scope| scope.may_be_requested()).collect()
 }
 
+/// The consents that a set takes: one, unless it holds scopes of both kinds that Xero does not
+/// grant together. What belongs to neither goes with the first.
+#[must_use]
+pub fn apart(scopes: ScopeSet) -> Vec<ScopeSet> {
+    let (practice, others): (Vec<Scope>, Vec<Scope>) =
+        scopes.iter().partition(|scope| Family::PracticeManager.has(*scope));
+    let has_accounting = others.iter().any(|scope| Family::Accounting.has(*scope));
+    if practice.is_empty() || !has_accounting {
+        return if scopes.is_empty() { Vec::new() } else { vec![scopes] };
+    }
+    let identity = scopes.iter().filter(|scope| scope.status() == Status::Identity);
+    let practice = practice.into_iter().chain(identity).collect();
+    vec![others.into_iter().collect(), practice]
+}
+
 /// Scopes of which Xero grants one kind in a consent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Family {
@@ -111,6 +126,17 @@ mod tests {
         assert_eq!(asked, practice.union(set("offline_access")));
         let alone = scopes_to_ask(set("offline_access files"), [Some(practice)]);
         assert_eq!(alone, practice.union(set("offline_access")));
+    }
+
+    #[test]
+    fn what_cannot_share_a_consent_is_asked_for_in_two_and_each_with_a_refresh_token() {
+        let both = set("offline_access accounting.settings files practicemanager.job");
+        let [books, practice] = apart(both)[..] else { panic!("two") };
+        assert_eq!(books, set("offline_access accounting.settings files"));
+        assert_eq!(practice, set("offline_access practicemanager.job"));
+        let alone = set("offline_access files practicemanager.job");
+        assert_eq!(apart(alone), [alone]);
+        assert_eq!(apart(ScopeSet::EMPTY), []);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub fn stage(name: &str, days_before: u32, channels: &[Channel], is_final: bool)
         channels: channels.to_vec(),
         template: name.into(),
         is_final,
+        hold_back_percent: 0,
     }
 }
 

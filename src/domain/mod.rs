@@ -2,23 +2,31 @@
 //! calendar, decisions and budgets. Pure: no clock, no randomness, no input or output.
 
 pub mod address;
+pub mod advice;
 pub mod audit;
 pub mod budget;
 pub mod calendar;
 pub mod campaign;
+pub mod checklist;
 pub mod class;
 pub mod composing;
 pub mod confirmation;
 pub mod connection;
 pub mod consent;
+pub mod coverage;
+pub mod daily;
 pub mod dates;
 pub mod decide;
+pub mod diagnosis;
 pub mod digest;
 pub mod endpoint;
 pub mod evidence;
 #[cfg(test)]
 mod example;
+pub mod fit;
+pub mod forecast;
 pub mod grant;
+pub mod hold_back;
 pub mod ids;
 pub mod language;
 pub mod next;

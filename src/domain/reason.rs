@@ -56,7 +56,7 @@ codes! {
     ApprovalNone = "approval_none", "[removal] approval is none: removals go out that nobody signed off";
     XeroRefuses = "xero_refuses", "Xero does not accept the app's credentials, or does not answer as documented";
     XeroUnavailable = "xero_unavailable", "Xero cannot be reached, is down, or wants to be asked later";
-    ClockDiffers = "clock_differs", "this machine's clock and Xero's are minutes apart";
+    ClockDiffers = "clock_differs", "this machine's clock and Xero's or the database's are minutes apart";
     Paused = "paused", "everything is paused";
     NotConfirmed = "not_confirmed", "no named person has confirmed what the program cannot see for itself";
     PreflightFailed = "preflight_failed", "what a message relies on does not work";
@@ -94,6 +94,7 @@ codes! {
     NotAWorkingDay = "not_a_working_day", "no working day";
     OutsideHours = "outside_hours", "outside working hours";
     // Of the budgets.
+    HoldBack = "hold_back", "passed over at this stage by chance, so that its effect is measured: told at the next";
     OnlyTo = "only_to", "[prompts] only_to lets only some addresses out";
     MaxPerRun = "max_per_run", "the cap for one run is used up";
     MaxPerDay = "max_per_day", "the cap for one day is used up";

@@ -59,6 +59,7 @@ pub fn follow_ups(campaign: &Campaign, removal: Option<&RemovalPolicy>) -> Vec<F
                 channels: channels.clone(),
                 template: name.to_owned(),
                 is_final: false,
+                hold_back_percent: 0,
             },
             days,
         })
@@ -224,7 +225,7 @@ impl<'a> Rules<'a> {
 
     /// A consent and a removal that crossed are answered at any hour: its sender is at work.
     fn follow_up_stops(&self, course: &Course<'a, '_>) -> Vec<Reason> {
-        let mut reasons = self.stops(course.party, &course.channel, course.way);
+        let mut reasons = self.stops(course.stage, course.party, &course.channel, course.way);
         if course.stage.name == CROSSED {
             reasons.retain(|reason| {
                 !matches!(reason.code, Code::Holiday | Code::NotAWorkingDay | Code::OutsideHours)

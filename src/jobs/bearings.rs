@@ -15,6 +15,7 @@ use crate::store::{self, Store};
 pub struct Bearings {
     pub exemptions: Exemptions,
     suppressed: BTreeSet<String>,
+    hold_back_key: Vec<u8>,
     correction: Option<Stage>,
     founded_at: DateTime<Utc>,
     /// The present edition of the deadline.
@@ -33,6 +34,7 @@ impl Bearings {
         Ok(Self {
             exemptions: Exemptions::in_force(all, now),
             suppressed: store.suppressed().await?,
+            hold_back_key: store.hold_back_key().await?,
             correction: (edition > 1).then(Campaign::correction),
             founded_at: store.founded_at().await?.unwrap_or(now),
             edition,
@@ -48,6 +50,7 @@ impl Bearings {
             removal: config.removal.as_ref(),
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
+            hold_back_key: &self.hold_back_key,
             correction: self.correction.as_ref(),
             win_back: &config.win_back,
             planned: None,

@@ -104,8 +104,8 @@ impl Setting<'_> {
         let job = Job {
             name: "plan".to_owned(),
             steps: vec![Step::Remove],
-            schedule: None,
             zone: config.campaign.zone,
+            ..Job::whole_campaign()
         };
         let mut finished = self.begun(&job, super::run::new_id(self.clock, random));
         finished.plan.blocked_by = self.gates(&job, false);

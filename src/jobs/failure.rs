@@ -2,6 +2,7 @@
 
 use crate::config::InventoryUrlError;
 use crate::inventory::{self, ErrorKind, UnknownColumn};
+use crate::report::publish::PublishError;
 use crate::store;
 
 use super::exit::Exit;
@@ -20,8 +21,12 @@ pub enum Failure {
     InventoryUrl(#[from] InventoryUrlError),
     #[error("[inventory.columns] names an unknown column: {0}")]
     Column(#[from] UnknownColumn),
+    #[error(transparent)]
+    Report(#[from] PublishError),
     #[error("{0}")]
     Output(#[from] std::io::Error),
+    #[error("the job {job} was not free within its time budget: {by} has it")]
+    Held { job: String, by: String },
 }
 
 impl Failure {
@@ -35,7 +40,20 @@ impl Failure {
                 }
             }
             Self::InventoryUrl(_) | Self::Column(_) => Exit::Configuration,
-            Self::Scan(_) | Self::Store(_) | Self::Output(_) => Exit::CouldNotRun,
+            Self::Scan(_)
+            | Self::Store(_)
+            | Self::Report(_)
+            | Self::Output(_)
+            | Self::Held { .. } => Exit::CouldNotRun,
+        }
+    }
+
+    /// Whether another try, a little later, may succeed with nothing changed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Scan(scan::Error::Store(error)) => error.may_pass(),
+            _ => false,
         }
     }
 
@@ -54,7 +72,12 @@ impl Failure {
                 "nothing has changed: run again to start over".to_owned()
             }
             Self::InventoryUrl(error) => error.remedy(),
+            Self::Report(error) => error.remedy().to_owned(),
             Self::Column(_) => "see docs/inventory.md for the names of the columns".to_owned(),
+            Self::Held { .. } => {
+                "one run of a job at a time: wait until that one has ended, or see whether it hangs"
+                    .to_owned()
+            }
             Self::Output(_) => "check where the output goes".to_owned(),
         }
     }

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::preflight::{self, Finding, Preflight};
 use super::prompt_step::PromptStep;
 use super::run::{Finished, Setting};
+use super::weather::{self, ahead};
 
 /// Whether nothing may be sent.
 pub(super) fn is_blocked(plan: &Plan) -> bool {
@@ -48,6 +49,11 @@ impl Setting<'_> {
         if let Some(moved) = step.workplace.home_moved().await? {
             let remedy = "if nothing was sent from another since, worker confirm database";
             self.block(Code::DatabaseMoved, format!("{}: {remedy}", moved.text), finished);
+        }
+        if !self.dry_run
+            && let Some(text) = weather::differing(ahead(store, self.clock).await?)
+        {
+            self.block(Code::ClockDiffers, text, finished);
         }
         // Files go to nobody: they are for looking at before anybody vouches for anything.
         if channels.iter().all(|channel| channel == "file") {

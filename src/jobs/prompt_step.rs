@@ -41,6 +41,8 @@ pub(super) struct PromptStep<'a> {
     pub run_id: Uuid,
     /// When the inventory was read.
     pub looked_at: DateTime<Utc>,
+    /// The run is in another process's hands.
+    pub assists: bool,
 }
 
 /// What prompts are sent with.
@@ -66,7 +68,8 @@ impl Setting<'_> {
                 "an earlier worker was gone in the middle of sending: nobody knows whether these \
                  arrived"
             );
-            finished.progress.prompts_unknown = Some(unknown);
+            let before = finished.progress.prompts_unknown.unwrap_or_default();
+            finished.progress.prompts_unknown = Some(before + unknown);
             finished.exit = finished.exit.and(Exit::EffectFailed);
         }
         Ok(())
@@ -236,8 +239,13 @@ impl Setting<'_> {
         let total = work.len();
         let mut works = work.reader::<Work>()?;
         let mut leased = 0;
+        let mut owners = Vec::new();
+        if !step.assists {
+            store.share_run(step.run_id, true).await?;
+        }
         let stop = loop {
             let owner = new_id(self.clock, random);
+            owners.push(owner);
             let workplace = step.workplace;
             let mut aside = aside::set_aside(store).await?;
             let probe = probes.pop();
@@ -276,7 +284,7 @@ impl Setting<'_> {
             if sent.stop.is_none() && is_probe {
                 continue;
             }
-            if sent.stop != Some(Stop::Stale) {
+            if sent.stop != Some(Stop::Stale) || step.assists {
                 break sent.stop;
             }
             tracing::info!(
@@ -289,6 +297,10 @@ impl Setting<'_> {
             }
             step.bearings = Bearings::take(&workplace.store, self.clock.now()).await?;
         };
+        if !step.assists {
+            store.share_run(step.run_id, false).await?;
+            self.wait_for_others(store, step.run_id, &owners, finished).await?;
+        }
         self.say_why(stop, finished);
         Ok(())
     }
@@ -296,6 +308,12 @@ impl Setting<'_> {
     fn say_why(&self, stop: Option<Stop>, finished: &mut Finished) {
         let exit = match stop {
             None | Some(Stop::Stale) => return,
+            Some(Stop::Interrupted)
+                if self.until.is_some_and(|until| until <= self.clock.now()) =>
+            {
+                tracing::info!("the run's time is used up: the next run goes on");
+                Exit::Done
+            }
             Some(Stop::Interrupted) => {
                 tracing::warn!("stopped before all prompts were sent: the next run goes on");
                 Exit::CouldNotRun

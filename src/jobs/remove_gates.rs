@@ -16,10 +16,8 @@ use super::preflight::{self, Preflight};
 use super::remove_step::RemoveStep;
 use super::removing::{Signed, Standing, made_by};
 use super::run::{Finished, Setting};
+use super::weather;
 use super::workplace::Workplace;
-
-/// The database's clock and ours may be this far apart.
-const APART: TimeDelta = TimeDelta::minutes(2);
 
 /// What stops all removals of a plan.
 fn gates(plan: &Plan) -> impl Iterator<Item = Code> + '_ {
@@ -111,10 +109,7 @@ impl Setting<'_> {
         if step.looked_at + age <= now {
             self.bar(Code::InventoryStale.into(), finished);
         }
-        if let Some(theirs) = store.database_time().await?
-            && (theirs - now).abs() > APART
-        {
-            let text = format!("this machine's clock says {now}, and the database's says {theirs}");
+        if let Some(text) = weather::differing(weather::ahead(store, self.clock).await?) {
             self.bar(Code::ClockDiffers.because(text), finished);
         }
         let room = store.room(self.config.app.connection_cap).await?;

@@ -2,8 +2,9 @@
 //! on different databases.
 
 use std::ffi::OsString;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -12,14 +13,12 @@ use crate::clock::Clock;
 use crate::config::{Config, Job, Step};
 use crate::domain::calendar::days_to_deadline;
 use crate::domain::decide::Rules;
-use crate::domain::reason::Code;
-use crate::inventory;
 use crate::report::plan::{BlockedBy, Plan};
 use crate::report::progress::Progress;
-use crate::store;
 use crate::telemetry;
 
 use super::bearings::Bearings;
+use super::counting::note_hold_backs;
 use super::erasing;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -28,7 +27,7 @@ use super::progress::Watcher;
 use super::prompt_step::PromptStep;
 use super::prompting::Totals;
 use super::remove_step::{InForce, RemoveStep};
-use super::scan::{self, Scan};
+use super::weather::Patience;
 use super::workplace::Workplace;
 
 /// What every run of a process shares.
@@ -42,6 +41,8 @@ pub struct Setting<'a> {
     pub watcher: &'a dyn Watcher,
     pub cancel: &'a CancellationToken,
     pub show_addresses: bool,
+    /// When this run's time is used up, if it has a limit.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// A run that came to its end.
@@ -69,8 +70,8 @@ impl Finished {
     }
 }
 
-/// How often a scan starts over because another worker completed one meanwhile.
-const OVERTAKEN: u32 = 3;
+/// Longer than the tries within one outage.
+const AN_OUTAGE: Duration = Duration::from_secs(60);
 
 /// An id that sorts by time, from the run's own clock and chance.
 pub fn new_id(clock: &dyn Clock, random: &mut dyn Rng) -> Uuid {
@@ -88,15 +89,30 @@ impl Setting<'_> {
         workplace: &Workplace,
         random: &mut (dyn Rng + Send),
     ) -> Finished {
-        let started = Instant::now();
         let run_id = new_id(self.clock, random);
+        self.run_as(run_id, job, workplace, random).await
+    }
+
+    /// The same under a given id.
+    pub async fn run_as(
+        &self,
+        run_id: Uuid,
+        job: &Job,
+        workplace: &Workplace,
+        random: &mut (dyn Rng + Send),
+    ) -> Finished {
+        let started = Instant::now();
         let span = tracing::info_span!("run", run_id = %run_id, job = job.name);
         let mut finished = self.begun(job, run_id);
-        let body = self.body(job, workplace, run_id, &mut finished, random);
+        let body = self.patient_body(job, workplace, run_id, &mut finished, random);
         if let Err(failure) = tracing::Instrument::instrument(body, span.clone()).await {
             span.in_scope(|| complain(&failure));
             finished.exit = finished.exit.and(failure.exit());
             self.fall_back(workplace, &mut finished.progress).await;
+        }
+        if let Err(failure) = self.reckon(job, workplace, &mut finished).await {
+            span.in_scope(|| complain(&failure));
+            finished.exit = finished.exit.and(failure.exit());
         }
         self.watcher.done();
         let progress = &mut finished.progress;
@@ -142,12 +158,57 @@ impl Setting<'_> {
         }
     }
 
-    /// A run for which there is no workplace, for a reason that was told before.
+    /// A run for which there is no workplace, or no time left to tell more, for a reason that
+    /// was told before.
     pub fn report_failed_start(&self, job: &Job, exit: Exit, random: &mut dyn Rng) -> Finished {
-        let mut finished = self.begun(job, new_id(self.clock, random));
+        self.report_nothing(new_id(self.clock, random), job, exit)
+    }
+
+    /// A run that could not begin, with what is in force.
+    pub async fn report_unbegun(
+        &self,
+        run_id: Uuid,
+        job: &Job,
+        workplace: &Workplace,
+        exit: Exit,
+    ) -> Finished {
+        let mut finished = self.begun(job, run_id);
+        finished.exit = exit;
+        self.fall_back(workplace, &mut finished.progress).await;
+        report(&finished.progress);
+        finished
+    }
+
+    /// The same under a given id, when there is no time to look.
+    pub fn report_nothing(&self, run_id: Uuid, job: &Job, exit: Exit) -> Finished {
+        let mut finished = self.begun(job, run_id);
         finished.exit = exit;
         report(&finished.progress);
         finished
+    }
+
+    /// Does all of it, and goes on where it was when the database was away for a while.
+    async fn patient_body(
+        &self,
+        job: &Job,
+        workplace: &Workplace,
+        run_id: Uuid,
+        finished: &mut Finished,
+        random: &mut (dyn Rng + Send),
+    ) -> Result<(), Failure> {
+        let mut patience = Patience::of(self.config.database.wait);
+        let mut is_first = None;
+        loop {
+            let began = Instant::now();
+            let body = self.body(job, workplace, run_id, &mut is_first, finished, random);
+            let Err(failure) = body.await else { return Ok(()) };
+            if began.elapsed() > AN_OUTAGE {
+                patience.renew();
+            }
+            if self.dry_run || !patience.outlasts(&failure, self.clock, self.cancel).await {
+                return Err(failure);
+            }
+        }
     }
 
     async fn body(
@@ -155,6 +216,7 @@ impl Setting<'_> {
         job: &Job,
         workplace: &Workplace,
         run_id: Uuid,
+        is_first: &mut Option<bool>,
         finished: &mut Finished,
         random: &mut (dyn Rng + Send),
     ) -> Result<(), Failure> {
@@ -166,7 +228,11 @@ impl Setting<'_> {
         store.edition(self.config.campaign.deadline, self.clock.now()).await?;
         let begun_at = self.clock.now();
         let scan_id = new_id(self.clock, random);
-        let is_first = store.last_complete_scan().await?.is_none();
+        // Of the run, not of this try: a scan that it completed itself makes it no second one.
+        let is_first = match *is_first {
+            Some(known) => known,
+            None => *is_first.insert(store.last_complete_scan().await?.is_none()),
+        };
         let scans = job.steps.contains(&Step::Scan);
         let removes = job.steps.contains(&Step::Remove);
         if removes {
@@ -226,6 +292,8 @@ impl Setting<'_> {
         let looked_at = if scans { begun_at } else { last.finished_at };
         if job.steps.contains(&Step::Prompt) {
             if self.config.prompts.enabled && !is_first && !self.dry_run {
+                let rules = bearings.rules(self.config);
+                note_hold_backs(store, &rules, &mut finished.plan.held_back).await?;
                 self.announce(workplace, &bearings, finished, random).await?;
             }
             let tomorrow = self.tomorrow(workplace, &bearings, tally.connections).await?;
@@ -239,7 +307,7 @@ impl Setting<'_> {
                 );
             }
             finished.plan.tomorrow = tomorrow;
-            let step = PromptStep { workplace, bearings, run_id, looked_at };
+            let step = PromptStep { workplace, bearings, run_id, looked_at, assists: false };
             self.prompt(step, planned.work, finished, random).await?;
         }
         if removes {
@@ -249,109 +317,13 @@ impl Setting<'_> {
             let present = tally.connections + store.removal_usage(day).await?.today;
             let step = RemoveStep { workplace, bearings, run_id, looked_at, present, force };
             self.remove(step, finished, random).await?;
+            // What was removed just now stands outside.
+            finished.progress.count(&store.tally().await?);
         }
         Ok(())
     }
 
-    /// Scans; tells whether what was read is in force.
-    pub(super) async fn scan(
-        &self,
-        workplace: &Workplace,
-        run_id: Uuid,
-        scan_id: Uuid,
-        finished: &mut Finished,
-    ) -> Result<bool, Failure> {
-        let config = self.config;
-        let rules = inventory::Rules {
-            client_id: config.app.client_id.clone(),
-            ignore_refresh_tokens: config.inventory.ignore_refresh_tokens,
-        };
-        let scan = Scan {
-            store: &workplace.store,
-            keys: &workplace.keys,
-            rules: &rules,
-            required: config.campaign.required,
-            app_flow: config.app.flow,
-            has_list: self.has_list(),
-            limits: config.guard,
-            now: self.clock.now(),
-            run_id,
-            scan_id,
-            watcher: self.watcher,
-            cancel: self.cancel,
-        };
-        let mut tries = 0;
-        let summary = loop {
-            tries += 1;
-            // A server that does not answer, or a pipe that nobody writes to, may take for ever.
-            let reader = tokio::select! {
-                biased;
-                () = self.cancel.cancelled() => return Err(scan::Error::Interrupted.into()),
-                reader = workplace.inventory(config, self.is_builtin, self.env) => reader?,
-            };
-            match scan.run(reader).await {
-                Err(scan::Error::Store(store::Error::Overtaken)) if tries < OVERTAKEN => {
-                    tracing::info!("another worker completed a scan meanwhile: starting over");
-                }
-                Err(scan::Error::Store(store::Error::Overtaken)) => {
-                    // As young as one of this run's own would be.
-                    tracing::info!("another worker's scan is in force: going on with that");
-                    return Ok(true);
-                }
-                other => break other?,
-            }
-        };
-        let effect = summary.effect;
-        finished.progress.bad_rows = Some(effect.bad_rows);
-        tracing::info!(
-            rows = effect.rows,
-            bad_rows = effect.bad_rows,
-            connections = summary.tally.connections,
-            class_changed = effect.changed,
-            newly_gone = effect.newly_gone,
-            warnings_address = summary.warnings.address,
-            warnings_time_zone = summary.warnings.time_zone,
-            warnings_date = summary.warnings.date,
-            "inventory read"
-        );
-        let Some(digest) = &summary.digest else { return Ok(true) };
-        let objections: Vec<String> = summary.objections.iter().map(ToString::to_string).collect();
-        let text = objections.join("; ");
-        if summary.accepted {
-            tracing::warn!(digest, "a named person let this scan through although {text}");
-            return Ok(true);
-        }
-        tracing::error!(
-            digest,
-            remedy = format!(
-                "look at what changed; if it is right, worker accept-scan {digest} --by NAME \
-                 --reason TEXT, and run again"
-            ),
-            "the scan was stopped and changed nothing: {text}"
-        );
-        finished.plan.blocked_by.push(BlockedBy {
-            step: Step::Scan.as_str(),
-            code: Code::ScanStopped,
-            text: format!("{text}; digest {digest}"),
-        });
-        finished.exit = finished.exit.and(Exit::Stopped);
-        self.fall_back(workplace, &mut finished.progress).await;
-        Ok(false)
-    }
-
-    /// What is still in force when this run brought nothing new.
-    async fn fall_back(&self, workplace: &Workplace, progress: &mut Progress) {
-        let Ok(Some(last)) = workplace.store.last_complete_scan().await else { return };
-        let Ok(tally) = workplace.store.tally().await else { return };
-        progress.count(&tally);
-        progress.bad_rows = progress.bad_rows.or(u64::try_from(last.bad_rows).ok());
-        let Ok(bearings) = Bearings::take(&workplace.store, self.clock.now()).await else { return };
-        let decides_by = (bearings.rules(self.config), bearings.edition);
-        let planned = self.plan(&[], workplace, decides_by, tally.connections).await;
-        progress.exempt = planned.ok().map(|planned| planned.exempt);
-    }
-
-    async fn plan(
+    pub(super) async fn plan(
         &self,
         steps: &[Step],
         workplace: &Workplace,

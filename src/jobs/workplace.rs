@@ -93,6 +93,28 @@ impl Workplace {
         }
     }
 
+    /// For looking around: the database as it is, and where there is none, an empty private
+    /// one. The keys are `fresh` where it has none.
+    ///
+    /// # Errors
+    /// It cannot be used, or serves another app.
+    pub async fn as_it_is(config: &Config, fresh: &Keys) -> Result<Self, store::Error> {
+        let database = database(config)?;
+        if database.is_missing() {
+            return Self::copy(config, fresh).await;
+        }
+        let store = database.open_existing().await?;
+        let keys = store.bound_keys(&config.app.client_id).await?;
+        let keys = keys.unwrap_or_else(|| fresh.clone());
+        Ok(Self { store, keys, database, copy: None })
+    }
+
+    /// Whether it is a private copy.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.copy.is_some()
+    }
+
     /// Where the database is: of a private copy, the original.
     ///
     /// # Errors

@@ -1,6 +1,16 @@
 //! Results, as documents and for people.
 
+pub mod advice;
+pub mod anomalies;
+pub mod chart;
+pub mod csv;
+pub mod document;
+pub mod form;
+mod html;
+pub mod metrics;
 pub mod plan;
 pub mod plan_text;
 pub mod progress;
 pub mod pseudonym;
+pub mod publish;
+pub mod text;

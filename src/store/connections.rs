@@ -180,6 +180,17 @@ impl PersonRow {
 }
 
 impl Store {
+    /// The time zones of those responsible; those that this worker does not know are left out.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn zones(&self) -> Result<Vec<chrono_tz::Tz>, Error> {
+        const SQL: &str = "SELECT DISTINCT time_zone FROM people WHERE time_zone IS NOT NULL \
+                           ORDER BY time_zone";
+        let names: Vec<String> = with_db!(self, db => sqlx::query_scalar(SQL).fetch_all(db).await)?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
     /// All connections of these grants, gone ones included, by grant and key.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqlitePool};
 use tempfile::TempDir;
 
 use super::open::{Database, SchemaState, open_sqlite};
-use super::{Error, SCHEMA_VERSION, Store, with_db};
+use super::{Error, SCHEMA_VERSION, Store, pooler, with_db};
 
 /// A database of its own that vanishes when it is dropped.
 #[derive(Debug)]
@@ -137,6 +137,7 @@ fn copy_content(from: &Path, to: &Path) -> std::io::Result<()> {
 async fn copy_postgres(options: &PgConnectOptions, into: &SqlitePool) -> Result<bool, Error> {
     let mut from = PgConnection::connect_with(options).await?;
     sqlx::query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut from).await?;
+    pooler::forget_names(&mut from).await?;
     let known: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
     )

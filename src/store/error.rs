@@ -2,13 +2,15 @@
 
 use std::{fmt, io};
 
+use sqlx::migrate::MigrateError;
+
 /// A failure of the worker's own database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the database cannot be used: {0}")]
     Database(#[from] sqlx::Error),
     #[error("the database could not be migrated: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[from] MigrateError),
     #[error("cannot {action} {path}: {source}")]
     File { action: &'static str, path: String, source: io::Error },
     #[error("the database address {0:?} is neither sqlite:// nor postgres://")]
@@ -23,6 +25,10 @@ pub enum Error {
     Inconsistent { table: &'static str, column: &'static str, value: String },
     #[error("another worker completed a scan, or somebody was erased, meanwhile")]
     Overtaken,
+    #[error("the database does not answer")]
+    Silent,
+    #[error("this run was taken for gone, and another process goes on with its job")]
+    RunOver,
     #[error("the campaign of this database is over: its people were erased, and the key with them")]
     Closed,
 }
@@ -58,6 +64,9 @@ impl Error {
     pub fn remedy(&self) -> Remedy {
         Remedy(match self {
             Self::Database(error) => return database_remedy(error),
+            Self::Migrate(_) if self.may_pass() => {
+                "is the database running and reachable from here? see [database] url"
+            }
             Self::Migrate(_) => {
                 "check that the database user may create tables, then run `worker migrate` again"
             }
@@ -80,6 +89,11 @@ impl Error {
             Self::Inconsistent { .. } => {
                 "was the table changed by hand? restore a backup, or start with a new database"
             }
+            Self::Silent => "is the database running and reachable from here? see [database] url",
+            Self::RunOver => {
+                "nothing to do: the other process does the work. Did this one stand still, or lose \
+                 the database, for longer than a lease lasts?"
+            }
             Self::Overtaken => "nothing to do: what is in force is right; run again",
             Self::Closed => "for another campaign, use a database of its own ([database] url)",
         })
@@ -89,22 +103,33 @@ impl Error {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) | Self::Overtaken => {
-                true
-            }
-            Self::Database(sqlx::Error::Database(inner)) => {
-                inner.code().is_some_and(|code| PASSING.contains(&code.as_ref()))
-            }
+            Self::Overtaken | Self::Silent => true,
+            Self::Database(error)
+            | Self::Migrate(
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _),
+            ) => is_passing(error),
             _ => false,
         }
     }
 }
 
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(inner) => inner.code().is_some_and(|code| {
+            // connection_exception
+            PASSING.contains(&code.as_ref()) || (code.len() == 5 && code.starts_with("08"))
+        }),
+        _ => false,
+    }
+}
+
 /// What a database says while it is busy or about to come back: SQLITE_BUSY with its extended
 /// codes; PostgreSQL's serialization_failure, deadlock_detected, too_many_connections,
-/// admin_shutdown, crash_shutdown, cannot_connect_now.
-const PASSING: [&str; 9] =
-    ["5", "261", "517", "40001", "40P01", "53300", "57P01", "57P02", "57P03"];
+/// admin_shutdown, crash_shutdown, cannot_connect_now, and read_only_sql_transaction, which a
+/// standby says until it is told that it has taken over.
+const PASSING: [&str; 10] =
+    ["5", "261", "517", "40001", "40P01", "53300", "57P01", "57P02", "57P03", "25006"];
 
 fn database_remedy(error: &sqlx::Error) -> Remedy {
     Remedy(match error {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, Row};
 
 use crate::domain::confirmation::{Confirmation, Facts, Subject};
 
@@ -108,8 +108,9 @@ async fn of_server(options: &PgConnectOptions) -> Result<Home, Error> {
 
 /// What the server says; nothing where this user may not ask or the server cannot tell.
 async fn ask(server: &mut PgConnection, question: &'static str) -> Result<Option<String>, Error> {
-    match sqlx::query_scalar(question).fetch_one(server).await {
-        Ok(answer) => Ok(answer),
+    // In one step, since behind a pooler two may meet different sessions.
+    match server.fetch_one(question).await {
+        Ok(answer) => Ok(answer.try_get(0)?),
         Err(sqlx::Error::Database(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }

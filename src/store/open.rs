@@ -8,10 +8,10 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
 
-use super::{Error, Store, dialect, with_db};
+use super::{Error, Store, Tx, dialect, pooler, with_db, with_tx};
 
 /// The schema this worker works on: the number of the newest file in `migrations/`.
-pub const SCHEMA_VERSION: i64 = 6;
+pub const SCHEMA_VERSION: i64 = 9;
 
 /// How long a statement waits for another writer, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ impl Database {
             return Ok(Self::Sqlite(options.get_filename().to_owned()));
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options = Box::new(PgConnectOptions::from_str(url)?.application_name("worker"));
+            let options = Box::new(postgres_options(url)?);
             return Ok(Self::Postgres(options, url.to_owned()));
         }
         let scheme = url.split(':').next().unwrap_or_default();
@@ -140,13 +140,25 @@ pub(super) async fn open_sqlite(
 
 /// Waits for a server that is about to come up.
 async fn open_postgres(options: &PgConnectOptions) -> Result<PgPool, Error> {
-    let options = options.clone().disable_statement_logging();
-    let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE);
+    let mut options = options.clone().disable_statement_logging();
+    let mut pool = PgPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE);
+    // A server that is not there yet is waited for below.
+    if pooler::is_there(&options).await.unwrap_or_default() {
+        tracing::debug!("there is a pooler in front of the database");
+        options = options.statement_cache_capacity(0);
+        pool = pooler::each_use_a_transaction(pool);
+    }
     match pool.connect_with(options.clone()).await {
         Ok(pool) => Ok(pool),
         Err(sqlx::Error::PoolTimedOut) => Err(why_not(&options).await.into()),
         Err(error) => Err(error.into()),
     }
+}
+
+fn postgres_options(url: &str) -> Result<PgConnectOptions, Error> {
+    let options = PgConnectOptions::from_str(url)?.application_name("worker");
+    // Nothing here is a floating-point number, and not every pooler lets this one pass.
+    Ok(options.extra_float_digits(None))
 }
 
 /// Why a server cannot be reached, which the pool keeps to itself.
@@ -209,8 +221,24 @@ impl Store {
         {
             return Err(Error::SchemaNewer { found, known: SCHEMA_VERSION });
         }
-        let migrator = dialect::migrator(self);
-        with_db!(self, db => migrator.run(db).await)?;
+        let mut migrator = dialect::migrator(self);
+        // Its own lock belongs to a session, which is nobody's behind a pool of transactions.
+        migrator.set_locking(false);
+        let mut tx = self.begin().await?;
+        lock_for_migration(&mut tx).await?;
+        with_tx!(&mut tx, db => migrator.run(db).await)?;
+        tx.commit().await?;
         Ok(before)
     }
+}
+
+/// Lets one process migrate at a time, whatever its sessions. On SQLite the write transaction
+/// itself does that.
+async fn lock_for_migration(tx: &mut Tx) -> Result<(), Error> {
+    /// Any number, as long as it is nobody else's in this database.
+    const MIGRATING: i64 = 0x5845_524f_4d49_4752;
+    if let Tx::Postgres(tx) = tx {
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATING).execute(&mut **tx).await?;
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::domain::audit::{Act, Kind};
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, Presence};
 use crate::domain::grant::{ConnectionKey, GrantId};
 
 use super::audit::append;
@@ -94,7 +94,7 @@ impl Store {
         let grants: Vec<GrantId> = grants.into_iter().collect();
         let mut by_grant: BTreeMap<GrantId, Vec<Connection>> = BTreeMap::new();
         for connection in self.connections_of_grants(&grants, sets).await? {
-            if connection.is_listed() {
+            if connection.is_listed() || connection.presence == Presence::Removed {
                 by_grant.entry(connection.facts.grant).or_default().push(connection);
             }
         }

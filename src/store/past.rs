@@ -140,7 +140,7 @@ impl Store {
         }
         for mut row in self.marks(names).await? {
             aliases.resolve(&mut row.recipient);
-            past.add_mark(row.as_seen_by(owner)?);
+            past.add_mark(row.seen_by(owner)?);
         }
         let removed = |connection: &&Connection| connection.presence == Presence::Removed;
         let removed: Vec<Uuid> =
@@ -148,7 +148,7 @@ impl Store {
         if !removed.is_empty() {
             for FollowedRow { connection_key, mut mark } in self.followed(removed).await? {
                 aliases.resolve(&mut mark.recipient);
-                past.add_followed(ConnectionKey(connection_key), mark.as_seen_by(owner)?);
+                past.add_followed(ConnectionKey(connection_key), mark.seen_by(owner)?);
             }
         }
         for removal in self.past_removals(grants, owner).await? {
@@ -221,7 +221,7 @@ impl TellingRow {
 
 impl MarkRow {
     /// A mark as whoever holds the leases of `owner` sees it: those prompts are open.
-    fn as_seen_by(self, owner: Option<Uuid>) -> Result<Mark, Error> {
+    fn seen_by(self, owner: Option<Uuid>) -> Result<Mark, Error> {
         let is_own = owner.is_some() && self.lease_owner == owner;
         let mut mark = self.into_mark()?;
         if is_own && mark.state == PromptState::Leased {

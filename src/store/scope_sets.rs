@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::domain::advice::Holding;
 use crate::domain::scopes::{ScopeSet, ScopeText};
 
 use super::{Error, Store, with_db};
@@ -50,6 +51,30 @@ impl Store {
             JOIN scope_sets s ON s.id = c.required_set WHERE c.presence <> 'gone' ORDER BY s.scopes";
         let texts: Vec<String> = with_db!(self, db => sqlx::query_scalar(SQL).fetch_all(db).await)?;
         Ok(texts.iter().map(|text| ScopeText::read(text).set).collect())
+    }
+
+    /// Present connections whose scopes are known, by what they hold and what their rows
+    /// require in place of the campaign's set.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn holdings(&self) -> Result<Vec<Holding>, Error> {
+        const SQL: &str = "SELECT g.scope_set, c.required_set, count(*) FROM connections c \
+            JOIN grants g ON g.grant_id = c.grant_id \
+            WHERE c.presence <> 'gone' AND g.scope_set IS NOT NULL \
+            GROUP BY g.scope_set, c.required_set";
+        let sets = self.scope_sets().await?;
+        let rows: Vec<(i64, Option<i64>, i64)> =
+            with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?;
+        rows.into_iter()
+            .map(|(held, own, connections)| {
+                Ok(Holding {
+                    held: sets.set(held)?,
+                    own: own.map(|number| sets.set(number)).transpose()?,
+                    connections: u64::try_from(connections).unwrap_or_default(),
+                })
+            })
+            .collect()
     }
 
     /// # Errors

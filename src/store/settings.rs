@@ -61,6 +61,16 @@ impl Store {
         Ok(Some(keys))
     }
 
+    /// What decides who is passed over where a stage holds a share back: the key of the
+    /// pseudonyms, since it is as old as the database and as secret. Empty once that is destroyed.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn hold_back_key(&self) -> Result<Vec<u8>, Error> {
+        let key = self.setting(PSEUDONYM_KEY).await?.as_deref().and_then(unhex::<32>);
+        Ok(key.map(Vec::from).unwrap_or_default())
+    }
+
     async fn key<const N: usize>(&self, name: &'static str) -> Result<[u8; N], Error> {
         let text = self.setting(name).await?.unwrap_or_default();
         unhex(&text).ok_or_else(|| Error::inconsistent("settings", "value", name))

@@ -118,6 +118,20 @@ pub(super) async fn within(tx: &mut Tx) -> Result<Tally, Error> {
 }
 
 impl Store {
+    /// People with an address who are responsible for an awaiting connection that the program
+    /// takes care of.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn awaiting_recipients(&self) -> Result<u64, Error> {
+        const SQL: &str = "SELECT count(DISTINCT p.recipient) FROM people p \
+            JOIN connections c ON c.connection_key = p.connection_key \
+            WHERE c.readiness = 'awaiting' AND c.presence <> 'gone' AND NOT c.manual \
+            AND p.email IS NOT NULL";
+        let count: i64 = with_db!(self, db => sqlx::query_scalar(SQL).fetch_one(db).await)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// # Errors
     /// The database cannot be used.
     pub async fn tally(&self) -> Result<Tally, Error> {

@@ -15,6 +15,7 @@ use crate::domain::tally::Tally;
 use super::audit::append;
 use super::bulk::{self, Amount, Cell, Statement};
 use super::dialect::{Dialect, Ids};
+use super::leases::is_over;
 use super::pipe::Pipe;
 use super::scans::{BadRowRecord, ScanRecord};
 use super::settings::lock_for_scan;
@@ -119,7 +120,7 @@ impl ScanWriter {
     /// Begins, provided that `last` is still the last complete scan.
     ///
     /// # Errors
-    /// Another scan was completed meanwhile, or the database cannot be used.
+    /// Another scan was completed meanwhile, the run is over, or the database cannot be used.
     pub async fn begin(
         store: &Store,
         last: Option<Uuid>,
@@ -129,6 +130,9 @@ impl ScanWriter {
     ) -> Result<Self, Error> {
         let mut tx = store.begin().await?;
         lock_for_scan(&mut tx).await?;
+        if is_over(&mut tx, run_id).await? {
+            return Err(Error::RunOver);
+        }
         const LAST: &str = "SELECT scan_id FROM scans WHERE outcome = 'complete' \
                             ORDER BY number DESC LIMIT 1";
         let found: Option<Uuid> =

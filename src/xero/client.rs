@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use oauth2::{HttpRequest, HttpResponse, TokenUrl};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request, Response, StatusCode};
@@ -25,10 +25,11 @@ const ATTEMPTS: u32 = 3;
 /// The wait before a list is asked for again; twice as long before the next time.
 const PAUSE: TimeDelta = TimeDelta::seconds(2);
 
-/// How long a list may wait for its turn, `Retry-After` included.
+/// How long a list may take until it goes out, `Retry-After` included.
 const LIST_PATIENCE: TimeDelta = TimeDelta::minutes(3);
 
-/// How long a removal may wait for its turn: what was looked at before it must still hold.
+/// How long a removal may take until it goes out, with its token: what was looked at before it
+/// must still hold.
 const DELETE_PATIENCE: TimeDelta = TimeDelta::seconds(20);
 
 /// Bytes of a list: about half a million connections, fifty times the largest cap.
@@ -183,14 +184,15 @@ impl<'a> Client<'a> {
         longest: usize,
         patience: TimeDelta,
     ) -> Result<Answer, Trouble> {
+        let until = self.clock.now() + patience;
         let _one = self.turns.one_of_five().await?;
-        let token = self.token(None, patience).await?;
-        let answer = self.exchange(&method, &url, &token, longest, patience).await?;
+        let token = self.token(None, until).await?;
+        let answer = self.exchange(&method, &url, &token, longest, until).await?;
         if !answer.refuses_token() {
             return Ok(answer);
         }
-        let token = self.token(Some(&token), patience).await?;
-        self.exchange(&method, &url, &token, longest, patience).await
+        let token = self.token(Some(&token), until).await?;
+        self.exchange(&method, &url, &token, longest, until).await
     }
 
     async fn exchange(
@@ -199,9 +201,9 @@ impl<'a> Client<'a> {
         url: &Url,
         token: &Token,
         longest: usize,
-        patience: TimeDelta,
+        until: DateTime<Utc>,
     ) -> Result<Answer, Trouble> {
-        self.turns.next(patience).await?;
+        self.turns.next(until).await?;
         let mut request = Request::new(method.clone(), url.clone());
         request.headers_mut().insert(AUTHORIZATION, token.header.clone());
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -210,19 +212,22 @@ impl<'a> Client<'a> {
         Ok(answer)
     }
 
-    async fn token(&self, refused: Option<&Token>, patience: TimeDelta) -> Result<Token, Error> {
-        let way = Way { client: self, patience };
+    async fn token(&self, refused: Option<&Token>, until: DateTime<Utc>) -> Result<Token, Error> {
+        let way = Way { client: self, until };
         self.tokens.get(refused, self.clock.now(), &way).await
     }
 
     async fn ask_for_token(
         &self,
         request: HttpRequest,
-        patience: TimeDelta,
+        until: DateTime<Utc>,
     ) -> Result<HttpResponse, Error> {
-        self.turns.next(patience).await?;
+        self.turns.next(until).await?;
         let request = Request::try_from(request);
-        let request = request.map_err(|error| Error::Unavailable(web::trouble(error)))?;
+        let mut request = request.map_err(|error| Error::Unavailable(web::trouble(error)))?;
+        if let Some(secret) = request.headers_mut().get_mut(AUTHORIZATION) {
+            secret.set_sensitive(true);
+        }
         let answer = match self.send(request, LONGEST_ANSWER).await {
             Ok(answer) => answer,
             Err(Trouble::Before(error)) => return Err(error),
@@ -271,12 +276,12 @@ impl<'a> Client<'a> {
 /// The way to the token endpoint.
 struct Way<'c, 'a> {
     client: &'c Client<'a>,
-    patience: TimeDelta,
+    until: DateTime<Utc>,
 }
 
 impl Carry for Way<'_, '_> {
     fn carry(&self, request: HttpRequest) -> connections::Answer<'_, HttpResponse> {
-        Box::pin(self.client.ask_for_token(request, self.patience))
+        Box::pin(self.client.ask_for_token(request, self.until))
     }
 }
 

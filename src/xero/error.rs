@@ -22,7 +22,8 @@ pub enum Error {
     /// The token endpoint says no, or a fresh token is refused.
     #[error("Xero does not accept the app's credentials: {0}")]
     Credentials(String),
-    /// 429, with its `Retry-After`; or a call that would have to wait too long for its turn.
+    /// 429, with its `Retry-After`; or a call that would have to wait too long for its turn, and was
+    /// not sent.
     #[error("the limit on calls is reached: {limit}")]
     Limited { limit: String, after: Option<TimeDelta> },
     /// An outage, or no connection: the request had no effect.

@@ -144,26 +144,28 @@ impl<'a> Turns<'a> {
         permit.map_err(|_| Error::Withheld("the client is closed".to_owned()))
     }
 
-    /// Waits until a call may go, but no longer than `patience`.
-    pub async fn next(&self, patience: TimeDelta) -> Result<(), Error> {
-        let mut waited = TimeDelta::zero();
+    /// Waits until a call may go; after `until`, none may.
+    pub async fn next(&self, until: DateTime<Utc>) -> Result<(), Error> {
+        let too_late = |after| {
+            let limit = "it is not this call's turn yet".to_owned();
+            Err(Error::Limited { limit, after: Some(after) })
+        };
         loop {
             let Turn::NotBefore(at) = self.pace.turn().await? else { break };
             let before = self.clock.now();
-            let wait = at - before;
-            if waited + wait > patience {
-                let limit = "it is not this call's turn yet".to_owned();
-                return Err(Error::Limited { limit, after: Some(wait) });
+            if at > until {
+                return too_late(at - before);
             }
-            self.clock.sleep(wait).await;
-            waited += wait;
+            self.clock.sleep(at - before).await;
             // A clock that stands still has no minutes to be counted over.
-            if wait > TimeDelta::zero() && self.clock.now() == before {
+            if at > before && self.clock.now() == before {
                 break;
             }
         }
-        self.own().count(self.clock.now());
-        Ok(())
+        let now = self.clock.now();
+        self.own().count(now);
+        // Others, a token, a slow database: something took longer than this call may.
+        if now > until { too_late(TimeDelta::zero()) } else { Ok(()) }
     }
 
     /// Slows down as the answer says.
@@ -277,7 +279,7 @@ mod tests {
     async fn wait_after(turns: &Turns<'_>, answer: &Answer, clock: &VirtualClock) -> i64 {
         turns.heed(answer).await.unwrap();
         let before = clock.now();
-        turns.next(TimeDelta::days(2)).await.unwrap();
+        turns.next(clock.now() + TimeDelta::days(2)).await.unwrap();
         (clock.now() - before).num_seconds()
     }
 
@@ -289,7 +291,7 @@ mod tests {
             let mut times = Vec::new();
             let end = clock.now() + MINUTE * 10;
             for number in 0i32.. {
-                turns.next(TimeDelta::days(1)).await.unwrap();
+                turns.next(clock.now() + TimeDelta::days(1)).await.unwrap();
                 if clock.now() >= end {
                     break;
                 }
@@ -313,7 +315,7 @@ mod tests {
     #[tokio::test]
     async fn zero_calls_a_minute_are_none() {
         let clock = clock();
-        let error = turns(&clock, 0).next(TimeDelta::days(1)).await.unwrap_err();
+        let error = turns(&clock, 0).next(clock.now() + MINUTE).await.unwrap_err();
         assert!(matches!(error, Error::Withheld(_)), "{error}");
     }
 
@@ -321,8 +323,8 @@ mod tests {
     async fn whoever_would_wait_too_long_is_told_when_to_come_again() {
         let clock = clock();
         let turns = turns(&clock, 2);
-        turns.next(TimeDelta::zero()).await.unwrap();
-        let error = turns.next(TimeDelta::seconds(20)).await.unwrap_err();
+        turns.next(clock.now()).await.unwrap();
+        let error = turns.next(clock.now() + TimeDelta::seconds(20)).await.unwrap_err();
         let Error::Limited { after: Some(after), .. } = error else { panic!("{error}") };
         assert_eq!(after.num_milliseconds(), 30_500);
         assert_eq!(clock.now(), START.parse::<DateTime<Utc>>().unwrap(), "nobody waited");
@@ -368,7 +370,7 @@ mod tests {
         let clock = clock();
         let turns = turns(&clock, 60);
         for _ in 0..90 {
-            turns.next(MINUTE).await.unwrap();
+            turns.next(clock.now() + MINUTE).await.unwrap();
         }
         let spent = answer(200, &[("x-minlimit-remaining", "0")]);
         assert!(wait_after(&turns, &spent, &clock).await <= 1);
@@ -378,11 +380,11 @@ mod tests {
     async fn a_clock_that_is_set_back_holds_nobody_up() {
         let clock = clock();
         let turns = turns(&clock, 60);
-        turns.next(MINUTE).await.unwrap();
+        turns.next(clock.now() + MINUTE).await.unwrap();
         clock.set(clock.now() - TimeDelta::hours(5));
-        turns.next(MINUTE).await.unwrap();
+        turns.next(clock.now() + MINUTE).await.unwrap();
         clock.set(clock.now() + TimeDelta::hours(9));
-        turns.next(TimeDelta::zero()).await.unwrap();
+        turns.next(clock.now()).await.unwrap();
     }
 
     #[tokio::test]
@@ -390,7 +392,7 @@ mod tests {
         let clock = FixedClock(START.parse().unwrap());
         let turns = Turns::new(Box::new(Bucket::new(60, &clock)), &clock, 60);
         for _ in 0..5 {
-            turns.next(MINUTE).await.unwrap();
+            turns.next(clock.now() + MINUTE).await.unwrap();
         }
     }
 }

@@ -18,6 +18,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
         "jobs",
         &[
             "domain",
+            "schedule",
             "config",
             "delivery",
             "xero",
@@ -154,7 +155,9 @@ fn the_domain_does_no_input_or_output() {
         "std::process",
         "std::thread",
         "async fn",
-        ".await",
+        ".await?",
+        ".await;",
+        ".await)",
         "std::time",
     ];
     for source in sources().iter().filter(|source| source.room == "domain") {

@@ -15,10 +15,12 @@ use crate::support::place::Place;
 use crate::support::said::Said;
 
 const RUN: [&str; 1] = ["run-once"];
+/// A database that is away is not waited for.
+const AT_ONCE: (&str, &str) = ("wait_seconds = 60", "wait_seconds = 0");
 const DATABASE: &str = "\"sqlite://worker.db\"";
 
 fn place_on(url: &str) -> Place {
-    Place::new(&[(DATABASE, &format!("{url:?}"))])
+    Place::new(&[(DATABASE, &format!("{url:?}")), AT_ONCE])
 }
 
 async fn in_sqlite(place: &Place, statement: &str) {

@@ -1,6 +1,6 @@
 //! A dry run does nothing: not to the database, not to its write-ahead log, not beside them.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Executor};
@@ -90,6 +90,8 @@ fn a_dry_run_leaves_alone_what_another_process_holds_open() {
     let mut child = place.start(&["run-once", "--format", "json"]);
     let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(stderr.any(|line| line.unwrap().contains("\"progress report\"")));
+    // It writes its plan last of all.
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     planned(&place);
     let said = Said::of(child);
     assert_eq!(said.code, Some(0), "{said}");

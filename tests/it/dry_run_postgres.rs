@@ -100,7 +100,7 @@ async fn a_dry_run_says_nothing_to_postgres_but_select_in_a_read_only_transactio
         if words.starts_with("BEGIN") {
             assert!(words.contains("READ ONLY"), "{statement}");
             *begun = true;
-        } else if words.starts_with("SET ") || words.starts_with("COMMIT") {
+        } else if ["SET ", "COMMIT", "DEALLOCATE ALL"].iter().any(|word| words.starts_with(word)) {
             assert!(!words.contains("READ WRITE"), "{statement}");
         } else {
             assert!(*begun, "outside of a transaction: {statement}");

@@ -30,8 +30,18 @@ fn the_shipped_configuration_can_make_all_its_messages() {
     let config = config(&[]);
     assert!(tried_renderer(&config, now(), &env).is_ok());
     let stages: Vec<String> = occasions(&config, now()).into_iter().map(|it| it.stage).collect();
-    let expected =
-        ["invitation", "reminder", "second-reminder", "final-notice", "stopped", "correction"];
+    let expected = [
+        "invitation",
+        "reminder",
+        "second-reminder",
+        "final-notice",
+        "stopped",
+        "correction",
+        "crossed",
+        "removed",
+        "removed-reminder",
+        "removed-last",
+    ];
     assert_eq!(stages, expected);
 }
 

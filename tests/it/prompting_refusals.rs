@@ -1,9 +1,9 @@
 //! Servers that refuse, fail or are not what they should be, through the whole program: each
 //! prompt gets its outcome, the others go on, and the exit code tells (E27, E28).
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use worker::inventory::Column;
@@ -242,6 +242,7 @@ async fn a_server_that_nobody_vouches_for_is_told_nothing() {
 
 #[tokio::test]
 async fn an_address_that_is_none_leaves_the_others_theirs() {
+    // E26
     let mut people: Vec<Line> = lines(0..4);
     people[1] = line(1).with(Column::Email, "not an address");
     people[2] = line(2).without(Column::Email);
@@ -271,5 +272,52 @@ async fn an_answer_that_never_comes_is_unknown_and_the_others_go_on() {
         );
         assert_eq!(held_back(&sending.run()), ["outcome_unknown"]);
         assert_eq!(sending.recipients().len(), 8, "{base:?}");
+    }
+}
+
+/// Does this to one person's message at a step, and to nobody else.
+fn spoiling(
+    person: usize,
+    at: Step,
+    reaction: Reaction,
+) -> impl Fn(&Moment) -> Reaction + Send + Sync + 'static {
+    let theirs: Mutex<BTreeSet<usize>> = Mutex::default();
+    move |moment| {
+        let mut theirs = theirs.lock().unwrap();
+        if moment.step == Step::Rcpt {
+            theirs.remove(&moment.connection);
+            if names(&moment.said, person) {
+                theirs.insert(moment.connection);
+            }
+        }
+        let here = moment.step == at && theirs.contains(&moment.connection);
+        if here { reaction.clone() } else { Reaction::Usual }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_misbehaves_with_one_message_spoils_no_other() {
+    // E28
+    let nonsense = Reaction::Raw(b"\xff\x00 what?\r\n");
+    for (step, reaction, state) in [
+        (Step::Rcpt, Reaction::Close, "queued"),
+        (Step::Rcpt, nonsense.clone(), "queued"),
+        (Step::Data, Reaction::Reset, "queued"),
+        (Step::Dot, Reaction::Close, "unknown"),
+        (Step::Dot, nonsense, "unknown"),
+    ] {
+        for base in BASES {
+            let case = format!("{base:?} {step:?} {reaction:?}");
+            let react = spoiling(2, step, reaction.clone());
+            let sending = Sending::with(base, &lines(0..6), react, well).await;
+            sending.prepare();
+            let said = sending.run();
+            assert_eq!(said.code, Some(3), "{case}: {said}");
+            assert_eq!(said.progress()["prompts_sent"], 5, "{case}: {said}");
+            assert_eq!(sending.states().await, states(&[("sent", 5), (state, 1)]), "{case}");
+            let told = warnings(&said);
+            assert!(told.iter().any(|event| event["prompt.id"].is_string()), "{case}: {said}");
+            assert!(!said.err.contains("person2"), "{case}: {said}");
+        }
     }
 }

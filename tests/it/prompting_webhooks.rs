@@ -97,6 +97,8 @@ async fn a_repeat_after_a_lost_answer_is_the_same_although_the_facts_have_change
         let hooks = sending.hooks();
         assert_eq!(hooks.len(), 2, "{base:?}: {said}");
         assert_same(&hooks[0], &hooks[1]);
+        let shown = "SELECT CAST(count(*) AS text) FROM prompt_connections";
+        assert_eq!(sending.texts(shown).await, ["1"], "what it shows is written down once");
     }
 }
 
@@ -168,6 +170,35 @@ async fn a_redirect_is_not_followed_and_the_prompt_waits() {
         sending.http.requests.all().iter().map(|request| request.path.clone()).collect();
     assert!(!paths.iter().any(|path| path.contains("elsewhere")), "{paths:?}");
     assert!(!sending.states().await.contains_key("sent"));
+}
+
+#[tokio::test]
+async fn a_receiver_that_misbehaves_with_one_prompt_spoils_no_other() {
+    // E28
+    let inside = vec![("location", "http://169.254.169.254/latest/meta-data".to_owned())];
+    for reply in [
+        Reply::Answer(302, inside, String::new()),
+        Reply::Endless(500),
+        Reply::Close,
+        Reply::Raw(b"\xff\x00 what?\r\n"),
+    ] {
+        for base in BASES {
+            let case = format!("{base:?} {reply:?}");
+            let spoiled = reply.clone();
+            let web = move |request: &Request| {
+                let body = String::from_utf8_lossy(&request.body);
+                if body.contains("person2@") { spoiled.clone() } else { well(request) }
+            };
+            let sending = by_webhook(base, 6, web).await;
+            let said = sending.run();
+            assert_eq!(said.code, Some(3), "{case}: {said}");
+            assert_eq!(said.progress()["prompts_sent"], 5, "{case}: {said}");
+            let states = sending.states().await;
+            assert_eq!((states["sent"], states["queued"]), (5, 1), "{case}");
+            assert!(said.events().iter().any(|event| event["prompt.id"].is_string()), "{said}");
+            assert!(!said.err.contains("person2"), "{case}: {said}");
+        }
+    }
 }
 
 #[tokio::test]

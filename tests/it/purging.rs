@@ -1,14 +1,12 @@
 //! Erasing by age, and the end of a campaign.
 
-use std::collections::BTreeMap;
-
 use chrono::TimeDelta;
 use uuid::Uuid;
 use worker::domain::campaign::Channel;
 use worker::domain::recipient::Recipient;
 use worker::domain::told::{History, Way};
 use worker::inventory::Column;
-use worker::store::prompts::{Lease, Wanted};
+use worker::store::prompts::{Lease, Spent, Wanted};
 use worker::store::purging::Purged;
 use worker::store::settings::Keys;
 
@@ -76,7 +74,7 @@ async fn a_purged_prompt_still_keeps_its_person_from_being_told_twice() {
         let now = later(60);
         let (owner, run) = (Uuid::from_u128(5), Uuid::from_u128(6));
         let lease = Lease { owner, until: now, now, day: now.date_naive(), edition: 1, run };
-        let caps = |_: &Wanted, _: &BTreeMap<String, u64>, _| Ok(());
+        let caps = |_: &Wanted, _: &Spent, _| Ok(());
         let leasing = world.store.lease_prompts(vec![wanted], lease, caps).await.unwrap();
         assert!(leasing.leased.is_empty());
     })

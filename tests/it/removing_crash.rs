@@ -4,8 +4,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use chrono::TimeDelta;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use worker::clock::{Clock, SystemClock};
 use worker::simulation::xero::http::Reaction;
 
 use crate::support::place::terminate;
@@ -204,7 +206,7 @@ async fn a_worker_that_is_asked_to_stop_settles_what_is_on_its_way() {
         *child.lock().unwrap() = Some(removing.command(&RUN).spawn().expect("the program"));
         let ended = async {
             loop {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                SystemClock.sleep(TimeDelta::milliseconds(20)).await;
                 if child.lock().unwrap().as_mut().unwrap().try_wait().unwrap().is_some() {
                     return;
                 }

@@ -2,6 +2,7 @@
 //! behind a closed one.
 
 use chrono::TimeDelta;
+use worker::clock::{Clock, SystemClock};
 use worker::domain::scopes::ScopeText;
 
 use crate::support::removing::{RENEWED, Removing, each};
@@ -183,7 +184,7 @@ async fn a_connection_that_changed_at_xero_since_the_plan_is_dropped() {
     removing.prepare().await;
     removing.approve();
     let renewed = ScopeText::read(RENEWED).set;
-    let now = chrono::Utc::now() + TimeDelta::seconds(1);
+    let now = SystemClock.now() + TimeDelta::seconds(1);
     // The host has not stored the consent, but Xero's list shows it.
     let consent = removing.xero.model().consent(now, CLIENT_ID, user(1), renewed, &[tenant(1)]);
     consent.unwrap();

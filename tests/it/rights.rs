@@ -3,9 +3,13 @@
 
 use std::path::Path;
 
+use crate::support::line::lines;
 use crate::support::pg::Pg;
 use crate::support::place::Place;
 use crate::support::prompts::prompt_id;
+use crate::support::removing::{Removing, each};
+use crate::support::said::Said;
+use crate::support::sending::{Base, Sending};
 use crate::support::world::World;
 
 /// The page's statements for a role, for a role of another name.
@@ -17,18 +21,117 @@ fn statements(page_role: &str, role: &str) -> String {
     block[..block.find("```").unwrap()].replace(page_role, role)
 }
 
+/// The tables, each with its rights, that a role of the page has been granted.
+fn granted(statements: &str) -> Vec<(String, String)> {
+    let grants = statements.lines().filter_map(|line| line.strip_prefix("grant "));
+    let mut granted = Vec::new();
+    for (rights, rest) in grants.filter_map(|grant| grant.split_once(" on ")) {
+        let (tables, _) = rest.split_once(" to ").expect("a role");
+        for table in tables.split(", ") {
+            granted.extend(rights.split(", ").map(|right| (table.to_owned(), right.to_owned())));
+        }
+    }
+    granted
+}
+
+/// A counter's place and a sender's, each with the rights of the page on this database.
+async fn layers(pg: &Pg, base: &Sending) -> (String, String) {
+    base.worker(&["migrate"]);
+    let (counter, sender) = (format!("counter_{}", pg.name()), format!("sender_{}", pg.name()));
+    pg.execute(&statements("worker_counter", &counter)).await;
+    let page = statements("worker_sender", &sender).replace("worker_counter", &counter);
+    pg.execute(&page).await;
+    (counter, sender)
+}
+
+const COUNTING: (&str, &str) =
+    ("steps = [\"scan\", \"prompt\", \"remove\", \"report\"]", "steps = [\"scan\", \"report\"]");
+
+/// What a layer does: from an empty database to the end, with something changing in between.
+/// Gives the first complaint.
+fn layer(sending: &Sending, prompts: bool) -> Option<Said> {
+    sending.show(&lines(0..3));
+    let mut said = vec![sending.run(), sending.worker(&["status"]), sending.worker(&["due"])];
+    if prompts {
+        said.push(sending.worker(&["suppress", "add", "someone@example.com"]));
+    }
+    sending.show(&lines(1..5));
+    said.push(sending.run());
+    said.into_iter().find(|said| said.code == Some(1))
+}
+
+#[tokio::test]
+async fn each_layer_does_with_its_rights_and_names_the_one_that_is_missing() {
+    for (role_of_page, edits, prompts) in
+        [("worker_counter", &[COUNTING][..], false), ("worker_sender", &[][..], true)]
+    {
+        // A database for each right: what is there already hides what is missing.
+        let rights = granted(&statements(role_of_page, "x"));
+        let without = rights.iter().map(Some).chain([None]);
+        for missing in without {
+            let sending = Sending::new(Base::Postgres, &lines(0..3)).await;
+            let pg = sending.pg.as_ref().expect("PostgreSQL");
+            let (counter, sender) = layers(pg, &sending).await;
+            let role = if prompts { &sender } else { &counter };
+            if prompts {
+                let word = sending.worker(&["confirm", "link", "--by", "a", "--note", "x"]);
+                assert_eq!(word.code, Some(0), "{word}");
+            }
+            if let Some((table, right)) = missing {
+                pg.execute(&format!("revoke {right} on {table} from {role}")).await;
+            }
+            let url = (&*format!("{:?}", pg.url()), &*format!("{:?}", pg.url_as(role)));
+            sending.configure(&[&[url][..], edits].concat());
+            match (missing, layer(&sending, prompts)) {
+                (None, None) => {}
+                (None, Some(said)) => panic!("{role_of_page}: {said}"),
+                // Only an accepted scan, and a hand-over that fails, come to these.
+                (Some((table, _)), None) => {
+                    assert!(SELDOM.contains(&table.as_str()), "{role_of_page}: {missing:?}");
+                }
+                (Some((table, _)), Some(said)) => {
+                    said.complains(1, "permission denied", "lacks a right");
+                    assert!(said.complaint().0.contains(table), "{missing:?}: {said}");
+                }
+            }
+        }
+    }
+}
+
+/// Tables that an uneventful campaign does not come to.
+const SELDOM: [&str; 8] = [
+    "accepted_scans",
+    "announcements",
+    "bad_rows",
+    "endpoints",
+    "fires",
+    "prompt_connections",
+    "suppressions",
+    "scope_sets",
+];
+
 #[tokio::test]
 async fn each_command_does_with_the_rights_that_the_page_names() {
     let pg = Pg::new().await;
     let owner = Place::new(&[("\"sqlite://worker.db\"", &format!("{:?}", pg.url()))]);
     owner.done(&["migrate"]);
-    let role = format!("runner_{}", pg.name());
-    pg.execute(&statements("worker_runner", &role)).await;
+    let counter = format!("counter_{}", pg.name());
+    let role = format!("sender_{}", pg.name());
+    pg.execute(&statements("worker_counter", &counter)).await;
+    pg.execute(&statements("worker_sender", &role).replace("worker_counter", &counter)).await;
     let place = Place::new(&[("\"sqlite://worker.db\"", &format!("{:?}", pg.url_as(&role)))]);
     place.done(&["run-once"]);
     place.done(&["run-once"]);
     place.done(&["status"]);
     place.done(&["suppress", "add", "jo@example.com"]);
+    // What is missing is found before a run does.
+    let lacks = |role: &str| {
+        let url = ("\"sqlite://worker.db\"", &*format!("{:?}", pg.url_as(role)));
+        let place = Place::new(&[url, ("enabled = false", "enabled = true")]);
+        let said = place.worker(&["check", "--offline"]);
+        said.out.contains("this user lacks rights: ")
+    };
+    assert!(!lacks(&role) && lacks(&counter));
 
     let cases: [(&[&str], &str); 4] = [
         (&["pause", "--reason", "x", "--by", "a"], "insert, update on pauses"),
@@ -54,4 +157,24 @@ async fn each_command_does_with_the_rights_that_the_page_names() {
     place.write("outcomes.csv", format!("kind,prompt\nbounced,{}\n", prompt_id(2)));
     place.done(&["outcomes", "import", "outcomes.csv"]);
     assert_eq!(world.of_prompt(2, "state").await, "refused");
+}
+
+#[tokio::test]
+async fn removing_does_with_the_rights_that_the_page_names() {
+    let removing = Removing::new(Base::Postgres, &each(0..2)).await;
+    removing.prepare().await;
+    removing.approve();
+    let pg = removing.sending.pg.as_ref().expect("PostgreSQL");
+    let (counter, sender) = layers(pg, &removing.sending).await;
+    let remover = format!("remover_{}", pg.name());
+    let page = statements("worker_remover", &remover);
+    pg.execute(&page.replace("worker_sender", &sender)).await;
+    let url = (&*format!("{:?}", pg.url()), &*format!("{:?}", pg.url_as(&remover)));
+    // The page's list is no longer than it has to be where Xero is asked to remove.
+    pg.execute(&format!("revoke insert, update on removals from {remover}")).await;
+    removing.configure(&[url]);
+    removing.done(&["run-once"], 1).complains(1, "permission denied", "lacks a right");
+    assert_eq!(removing.deletes(), 0, "{counter}");
+    pg.execute(&format!("grant insert, update on removals to {remover}")).await;
+    assert_eq!(removing.ran(0)["removals_done"], 2);
 }

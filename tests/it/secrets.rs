@@ -191,7 +191,7 @@ fn no_token_is_kept() {
 #[test]
 fn a_password_in_an_address_is_in_no_complaint() {
     let id = Uuid::from_u128(7);
-    let place = Place::new(&[]);
+    let place = Place::new(&[("wait_seconds = 60", "wait_seconds = 0")]);
     for url in [
         format!("postgres://worker:{SECRET}@127.0.0.1:1/{id}"),
         format!("postgres://worker:{SECRET}@[broken/db"),

@@ -111,6 +111,7 @@ async fn after_a_refusal_the_session_is_cleared_and_goes_on() {
 
 #[tokio::test]
 async fn a_session_that_the_server_ended_is_opened_anew_before_anything_is_lost() {
+    // E45
     for farewell in [
         Reaction::Close,
         Reaction::Reset,
@@ -135,6 +136,7 @@ async fn a_session_that_the_server_ended_is_opened_anew_before_anything_is_lost(
 
 #[tokio::test]
 async fn a_session_that_was_idle_for_too_long_is_not_used_again() {
+    // E45
     let server = SmtpServer::start(Manner::default());
     let mut settings = settings(&server);
     settings.limits.idle = Duration::ZERO;

@@ -3,6 +3,8 @@
 
 use trycmd::TestCases;
 
+use crate::support::transcript;
+
 /// Runs the `console` blocks of a page, one after the other, on a database of their own.
 fn run(page: &str) {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -29,4 +31,20 @@ fn the_page_of_commands_shows_what_the_program_says() {
 #[test]
 fn the_page_of_classes_shows_what_the_program_says() {
     run("docs/classes.md");
+}
+
+#[test]
+fn the_page_of_scopes_shows_what_the_program_says() {
+    run("docs/scopes.md");
+}
+
+/// In a directory of its own, as it writes files.
+#[test]
+fn the_readme_leads_from_nothing_to_a_preview_of_ones_own_first_mail() {
+    let page = include_str!("../../README.md");
+    let (_, rest) = page.split_once("```console,ignore\n").expect("the block");
+    let (block, _) = rest.split_once("```").expect("its end");
+    assert!(block.contains("preview invitation"), "{block}");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    transcript::run(block, dir.path());
 }

@@ -62,7 +62,7 @@ async fn whoever_lost_a_connection_is_told_at_once_reminded_and_told_for_the_las
         sending.removed(1).await;
         let told = sending.ran(0);
         assert_eq!((&told["removed"], &told["connections"]), (&1.into(), &2.into()), "{base:?}");
-        assert_eq!(sending.recipients(), ["person1@example.com"], "{base:?}");
+        assert_eq!(sending.recipients(), ["TO:<person1@example.com>"], "{base:?}");
         assert_eq!(subjects(&sending), [REMOVED]);
         for (days, so_far) in [
             (0, vec![REMOVED]),
@@ -199,7 +199,7 @@ async fn contacts_outlast_the_row_but_nobody_is_written_to_who_has_left_e2() {
         sending.show(&[line(0), of_ann(2)]);
         let told = sending.ran(0);
         assert_eq!((&told["gone"], &told["removed"]), (&0.into(), &2.into()), "{base:?}");
-        assert_eq!(sending.recipients(), ["ann@example.com"], "{base:?}");
+        assert_eq!(sending.recipients(), ["TO:<ann@example.com>"], "{base:?}");
     }
 }
 
@@ -254,13 +254,16 @@ async fn a_consent_that_crossed_the_removal_is_answered_at_any_hour() {
 async fn a_consent_after_the_removal_that_brings_nothing_back_is_no_crossing() {
     for base in BASES {
         let user = id("d", 9);
-        let theirs = |number| line(number).with(Column::XeroUserId, user.clone());
+        let theirs = |number| {
+            let row = line(number).with(Column::XeroUserId, user.clone());
+            row.with(Column::Email, "ann@example.com")
+        };
         let sending = quiet(base, &[line(0), theirs(1), theirs(2)]).await;
         sending.removed(1).await;
         // They consent once more, for their other tenant only.
         let later = SystemClock.now() + TimeDelta::seconds(1);
-        let other =
-            theirs(2).with(Column::Scopes, all_scopes()).with(Column::EvidenceAt, at(later));
+        let scopes = format!("{BROAD} {}", all_scopes());
+        let other = theirs(2).with(Column::Scopes, scopes).with(Column::EvidenceAt, at(later));
         sending.show(&[line(0), theirs(1), other]);
         let run = sending.ran(0);
         assert_eq!((&run["ready"], &run["returned"]), (&1.into(), &0.into()), "{base:?}");
@@ -293,6 +296,35 @@ async fn what_a_dry_run_foretells_of_a_removal_is_what_arrives() {
         assert_eq!(subjects(&sending), [REMOVED]);
         let due = sending.worker(&["due", "--format", "jsonl"]);
         assert_eq!(due.out, "", "{base:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_sends_by_its_own_means_says_which_removals_it_told_of() {
+    for base in BASES {
+        let sending = quiet(base, &lines(0..3)).await;
+        let by_mail = (
+            "channels = [\"email\", \"webhook:product\"]\ntemplate = \"final-notice\"",
+            "channels = [\"email\"]\ntemplate = \"final-notice\"",
+        );
+        calm(&sending, &[by_mail]);
+        sending.removed(1).await;
+        let import = |ids: &str, code: i32| {
+            let sent = format!(
+                "kind,address,stage,connection_ids\nsent,person1@example.com,removed,{ids}\n"
+            );
+            sending.place.write("sent.csv", sent);
+            let said = sending.worker(&["outcomes", "import", "sent.csv"]);
+            assert_eq!(said.code, Some(code), "{said}");
+        };
+        import("", 2);
+        import(&id("c", 1), 0);
+        assert_eq!(sending.worker(&["due", "--format", "jsonl"]).out, "", "{base:?}");
+        sending.ran(0);
+        assert!(subjects(&sending).is_empty(), "{base:?}");
+        sending.removals_were(7).await;
+        sending.ran(0);
+        assert_eq!(subjects(&sending), [REMINDER], "{base:?}");
     }
 }
 

@@ -363,6 +363,46 @@ async fn a_secret_that_changes_where_it_is_kept_is_used_without_a_restart() {
     assert!(matches!(&error, Error::Withheld(why) if why.ends_with("is not set")), "{error}");
 }
 
+/// A log that is kept.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn e31_neither_the_secret_nor_a_token_gets_into_a_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let place = Place::new();
+    let client = place.client();
+    client.list().await.unwrap();
+    place.fail(Call::Token, Fault::Say(Response::page(200, SECRET)));
+    place.server.model().forget_tokens();
+    let error = client.delete(place.connection()).await.unwrap_err();
+    let requests = place.server.requests.all();
+    let sent = requests.iter().map(|request| &request.headers["authorization"]);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap() + &format!("{error:?}");
+    for authorization in sent {
+        let (_, credentials) = authorization.split_once(' ').unwrap();
+        assert!(!log.contains(credentials), "{log}");
+    }
+    assert!(!log.contains(SECRET), "{log}");
+}
+
 #[tokio::test]
 async fn an_app_that_may_not_manage_connections_is_told_so() {
     let place = Place::new();
@@ -424,6 +464,30 @@ async fn a_removal_does_not_wait_longer_than_what_was_looked_at_holds() {
     assert_eq!(place.server.model().counts().delete, 0);
     place.clock.reach(place.clock.now() + wait);
     client.delete(place.connection()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_removal_that_was_kept_too_long_by_others_is_not_sent() {
+    let place = Place::new();
+    let client = place.client();
+    client.list().await.unwrap();
+    // Five lists keep all the places, and somebody looks at the clock when they are done.
+    place.server.answer_lists_together(6);
+    let lists = join_all((0..5).map(|_| client.list()));
+    let waiting = client.delete(place.connection());
+    let other = place.client();
+    let meanwhile = async {
+        // The first list's token and itself, and the five.
+        while place.server.requests.all().len() < 2 + 5 {
+            tokio::task::yield_now().await;
+        }
+        place.clock.reach(start() + TimeDelta::minutes(1));
+        other.list().await
+    };
+    let (_, waited, _) = tokio::join!(lists, waiting, meanwhile);
+    let error = waited.unwrap_err();
+    assert_eq!(error.decision(), Decision::Wait(Some(TimeDelta::zero())), "{error}");
+    assert_eq!(place.server.model().counts().delete, 0);
 }
 
 #[tokio::test]

@@ -43,6 +43,7 @@ async fn what_xero_said_to_one_replica_holds_all_of_them() {
         let clock = VirtualClock::at(start());
         let pace = || SharedPace { store: &world.store, clock: &clock, rate: per_minute(600) };
         let (one, other) = (pace(), pace());
+        assert_eq!(one.turn().await.unwrap(), Turn::Now);
         let until = start() + TimeDelta::minutes(5);
         one.hold(until).await.unwrap();
         one.hold(start()).await.unwrap();

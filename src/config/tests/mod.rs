@@ -9,6 +9,7 @@ mod look;
 mod messages;
 mod reference;
 mod removal;
+mod schema;
 mod stages;
 mod syntax;
 mod whole;

@@ -9,14 +9,14 @@ use crate::domain::campaign::StageDay;
 const DOCS: &str = include_str!("../../../docs/configuration.md");
 
 /// Keys by the header of their table.
-type Keys = BTreeMap<String, BTreeSet<String>>;
+pub(super) type Keys = BTreeMap<String, BTreeSet<String>>;
 
 fn shipped() -> Config {
     Config::builtin().unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// First cells of the tables below each heading that is a TOML header.
-fn documented() -> Keys {
+pub(super) fn documented() -> Keys {
     let mut keys = Keys::new();
     let mut header = "";
     for line in DOCS.lines() {
@@ -31,7 +31,7 @@ fn documented() -> Keys {
 }
 
 /// What the program says when it is asked for a key that no table has.
-fn known(header: &str) -> BTreeSet<String> {
+pub(super) fn known(header: &str) -> BTreeSet<String> {
     const NONE: &str = "qqqqqqqqqqqqqqqqqqqq";
     let text = BUILTIN.replacen(&format!("\n{header}\n"), &format!("\n{header}\n{NONE} = 0\n"), 1);
     let errors = parse(&text).expect_err(header);

@@ -25,6 +25,24 @@ fn an_enabled_removal_has_no_limit_left_to_chance() {
 }
 
 #[test]
+fn people_are_told_after_a_removal_on_three_days_that_follow_each_other() {
+    let days = |text: &str| {
+        let edit = format!("min_prompts = 2\nwin_back_days = {text}\n");
+        parse(&with("min_prompts = 2\n", &edit)).map(|config| {
+            config.win_back.iter().map(|follow_up| follow_up.days).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(days("[1, 3, 9]").unwrap(), [0, 1, 3, 9], "a crossing is answered at once");
+    let left_out = parse(&with("min_prompts = 2\n", "min_prompts = 2\n")).unwrap();
+    let left_out: Vec<u32> = left_out.win_back.iter().map(|follow_up| follow_up.days).collect();
+    assert_eq!(left_out, [0, 0, 7, 21]);
+    for wrong in ["[]", "[0, 7]", "[0, 7, 7]", "[21, 7, 0]", "[0, 1, 2, 3]"] {
+        let errors = days(wrong).expect_err(wrong);
+        assert!(errors.to_string().contains("`win_back_days` is not three days"), "{errors}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_removal_is_said_with_its_place() {
     assert_each_is_reported(&[
         Broken {

@@ -45,6 +45,24 @@ impl Smtp {
         self.settings.limits.longest()
     }
 
+    /// Connects, encrypts and logs in, and takes leave again without a message.
+    ///
+    /// # Errors
+    /// What a message would meet.
+    pub async fn try_out(&self) -> Result<(), String> {
+        match Session::open(&self.settings, &self.encryption).await {
+            Ok(session) => {
+                session.close().await;
+                Ok(())
+            }
+            Err((step, trouble)) => {
+                let login = self.settings.login.as_ref();
+                let secrets = login.map(|login| login.password.expose_secret());
+                Err(plain(&format!("{step}: {trouble}"), &[], secrets.as_slice()))
+            }
+        }
+    }
+
     /// Sends a message, over the session if there is one that still works, else over a new
     /// one, which is left in its place.
     ///

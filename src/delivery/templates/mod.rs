@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::mime::hex;
 use crate::domain::language::{shorter, tag};
+pub use embedded::{FILES, LANGUAGE};
 use own::{ENDING, File, Own};
 pub use problem::TemplateProblem;
 

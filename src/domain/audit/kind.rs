@@ -41,6 +41,9 @@ kinds! {
     Resumed = "resumed",
     /// A named person vouches for what the program cannot see.
     Confirmed = "confirmed",
+    /// A step was taken for a connection that is left to people.
+    ChecklistDone = "checklist_done",
+    ChecklistReopened = "checklist_reopened",
     /// A message is about to be handed over.
     PromptSending = "prompt_sending",
     PromptSent = "prompt_sent",

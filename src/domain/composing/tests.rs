@@ -50,6 +50,7 @@ impl World {
             removal: Some(&self.removal),
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
+            hold_back_key: &[7; 32],
             correction: None,
             win_back: &[],
             planned: None,
@@ -176,6 +177,7 @@ fn a_final_notice_threatens_nothing_where_nothing_can_be_removed() {
 
 #[test]
 fn a_link_lasts_to_the_deadline_and_sixty_days_after_it() {
+    // E30
     let world = world();
     let digest = |now: &str| {
         let about = vec![world.about(1, 9, 0, None)];

@@ -29,6 +29,8 @@ pub struct Rules<'a> {
     pub exemptions: &'a Exemptions,
     /// Normalised addresses that are never written to.
     pub suppressed: &'a BTreeSet<String>,
+    /// Who is passed over where a stage holds a share back: a secret of the database.
+    pub hold_back_key: &'a [u8],
     /// What a correction is sent as, once the deadline has had another date.
     pub correction: Option<&'a Stage>,
     /// What follows a removal.

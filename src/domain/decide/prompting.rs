@@ -1,5 +1,7 @@
 //! Who is prompted about a grant's connections, at which stage and by which ways.
 
+use crate::domain::hold_back::is_held_back;
+
 use super::{
     Action, Campaign, Channel, Code, Connection, Decision, HeldBack, History, Party, PromptLine,
     Reason, Recipient, Rules, ScopeSet, Stage, Way, hold_back, is_awaiting,
@@ -54,7 +56,7 @@ impl<'a> Rules<'a> {
                 continue;
             }
             for course in courses {
-                let reasons = self.stops(course.party, &course.channel, course.way);
+                let reasons = self.stops(course.stage, course.party, &course.channel, course.way);
                 if reasons.is_empty() {
                     decision.prompts.push(PromptLine {
                         stage: course.stage,
@@ -125,6 +127,7 @@ impl<'a> Rules<'a> {
     /// Why somebody is not written to now.
     pub(in crate::domain) fn stops(
         &self,
+        stage: &Stage,
         party: &Party,
         channel: &Channel,
         way: Way,
@@ -146,6 +149,8 @@ impl<'a> Rules<'a> {
         [
             way,
             suppressed.then(|| Code::Suppressed.into()),
+            is_held_back(self.hold_back_key, &recipient.key(), stage)
+                .then(|| Code::HoldBack.into()),
             self.campaign.working.closed(zone, self.now),
             self.not_let_out(recipient, channel),
         ]
@@ -203,6 +208,7 @@ impl Campaign {
             channels: Vec::new(),
             template: super::CORRECTION.to_owned(),
             is_final: false,
+            hold_back_percent: 0,
         }
     }
 }

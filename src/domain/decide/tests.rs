@@ -103,6 +103,7 @@ impl World {
             removal: Some(&self.removal),
             exemptions: &self.exemptions,
             suppressed: &self.suppressed,
+            hold_back_key: &[7; 32],
             correction: None,
             win_back: &[],
             planned: None,

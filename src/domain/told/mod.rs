@@ -1,6 +1,9 @@
 //! What people have been told so far, and which prompts there are already: the past that
 //! decisions are made on.
 
+mod made;
+mod mark;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -11,6 +14,9 @@ use super::grant::ConnectionKey;
 use super::recipient::{Party, Recipient};
 use super::removal::{InXero, Listed, PastRemoval};
 use super::scopes::ScopeSet;
+
+pub use made::Made;
+pub use mark::{Mark, PromptState, Way};
 
 /// A prompt that showed a connection to somebody, was taken, and has not bounced since.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,79 +39,6 @@ pub struct Telling {
 /// The channel of messages that the host sent by its own means and told us of.
 pub const HOST: &str = "host";
 
-/// Where a prompt stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PromptState {
-    /// To go out, from a time on.
-    Queued,
-    /// In somebody's hands until a time.
-    Leased,
-    /// About to be handed over, or in the middle of it.
-    Sending,
-    Sent,
-    /// Refused for good, or given up.
-    Refused,
-    /// Nobody knows whether it arrived.
-    Unknown,
-}
-
-impl PromptState {
-    pub const ALL: [Self; 6] =
-        [Self::Queued, Self::Leased, Self::Sending, Self::Sent, Self::Refused, Self::Unknown];
-
-    /// The word in the database and in results.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Leased => "leased",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Refused => "refused",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
-    }
-}
-
-/// A prompt that is there already.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    pub recipient: String,
-    pub stage: String,
-    pub channel: String,
-    pub edition: i64,
-    /// Which of the messages of a stage that goes out as often as there are removals.
-    pub wave: i64,
-    pub state: PromptState,
-    /// When it may go, while it is queued; the end of the lease, while somebody has it.
-    pub until: DateTime<Utc>,
-    /// The deadline that its message named, once there was one.
-    pub deadline: Option<DateTime<Utc>>,
-    pub bounced: bool,
-    /// The campaign's day on which it counts against the caps.
-    pub day: Option<NaiveDate>,
-}
-
-/// What is open to a prompt of one stage to one recipient by one channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    Open,
-    /// It has been gone: nothing is left to do at this stage.
-    Done,
-    /// It waits for its next try.
-    Later(DateTime<Utc>),
-    /// Another worker is at it.
-    InFlight,
-    Unknown,
-    Refused,
-    Bounced,
-}
-
 /// What people responsible for a connection have been told so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
@@ -114,40 +47,6 @@ pub struct Told {
     pub final_notice: bool,
     /// The latest removal date that somebody was told, once everyone was told one.
     pub promise: Option<DateTime<Utc>>,
-}
-
-/// When a connection was made, by the host and by Xero's own list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Made {
-    by_host: Option<DateTime<Utc>>,
-    by_xero: Option<DateTime<Utc>>,
-}
-
-impl Made {
-    #[must_use]
-    pub fn of(connection: &Connection, in_xero: InXero) -> Self {
-        Self {
-            by_host: connection.facts.connected_at,
-            by_xero: in_xero.listed().and_then(|listed| listed.created_at),
-        }
-    }
-
-    /// What a prompt is told for: what the host says, else Xero's date.
-    #[must_use]
-    pub fn at(self) -> Option<DateTime<Utc>> {
-        self.by_host.or(self.by_xero)
-    }
-
-    /// Whether it is still the connection that was told of. A date that became known since is
-    /// no other one, if it is from before the telling.
-    fn is_as_told(self, telling: &Telling) -> bool {
-        let is_before = |at: DateTime<Utc>| at <= telling.sent_at;
-        match telling.connected_at {
-            Some(told) if self.by_xero == Some(told) => true,
-            Some(told) => self.by_host == Some(told) && self.by_xero.is_none_or(is_before),
-            None => [self.by_host, self.by_xero].into_iter().flatten().all(is_before),
-        }
-    }
 }
 
 /// The past of some grants.
@@ -400,24 +299,6 @@ impl History for Past {
     fn in_xero(&self, connection: &Connection) -> InXero {
         let Some(listed) = &self.listed else { return InXero::Unread };
         listed.get(&connection.key).map_or(InXero::Absent, |listed| InXero::Listed(*listed))
-    }
-}
-
-impl Mark {
-    fn way(&self, now: DateTime<Utc>) -> Way {
-        match self.state {
-            PromptState::Queued if self.until > now => Way::Later(self.until),
-            PromptState::Queued => Way::Open,
-            PromptState::Leased if self.until > now => Way::InFlight,
-            PromptState::Leased => Way::Open,
-            PromptState::Sending if self.until > now => Way::InFlight,
-            // What a webhook may have been told is told again, in the same words.
-            PromptState::Sending if self.channel.starts_with("webhook:") => Way::Open,
-            PromptState::Sending | PromptState::Unknown => Way::Unknown,
-            PromptState::Sent if self.bounced => Way::Bounced,
-            PromptState::Sent => Way::Done,
-            PromptState::Refused => Way::Refused,
-        }
     }
 }
 

@@ -187,11 +187,21 @@ fn a_prompt_that_went_is_done_and_one_that_is_unknown_is_never_open_again() {
 
 #[test]
 fn a_queued_prompt_waits_for_its_time_to_the_microsecond() {
+    // E41
     let invitation = stage("invitation", 60, &[Channel::Email], false);
     let past = past(1, [mark("invitation", 1, PromptState::Queued)]);
     let before = way(&past, &invitation, "2027-06-30T23:59:59.999999Z");
     assert_eq!(before, Way::Later(at(JULY)));
     assert_eq!(way(&past, &invitation, JULY), Way::Open);
+}
+
+#[test]
+fn a_stage_that_went_out_late_does_not_put_the_next_one_off() {
+    // E43
+    let yesterday =
+        Mark { day: "2027-06-30".parse().ok(), ..mark("invitation", 1, PromptState::Sent) };
+    let next = stage("final-notice", 60, &[Channel::Email], true);
+    assert_eq!(way(&past(1, [yesterday]), &next, JULY), Way::Open);
 }
 
 #[test]

@@ -63,7 +63,8 @@ pub(super) async fn read(
 async fn connect(database: &Database) -> Result<Option<PgConnection>, sqlx::Error> {
     let options = PgConnectOptions::from_str(database.url.expose_secret())?
         .application_name("xero-connection-migration inventory")
-        // A pooler between us and the server need not keep prepared statements.
+        // A pooler between us and the server need not keep prepared statements, nor let this pass.
+        .extra_float_digits(None)
         .statement_cache_capacity(0)
         .disable_statement_logging();
     tokio::time::timeout(CONNECT, options.connect()).await.ok().transpose()

@@ -19,6 +19,7 @@ use crate::domain::campaign::Campaign;
 use crate::domain::connection::Connection;
 use crate::domain::grant::Readiness;
 use crate::domain::told::HOST;
+use crate::domain::win_back::is_win_back;
 use crate::store::outcomes::{HostSent, Named, OutcomeWriter, Shown};
 use crate::store::settling::PromptHead;
 use crate::store::{self, ScopeSets, Store};
@@ -222,7 +223,13 @@ impl Import<'_> {
         at: DateTime<Utc>,
         known: &Known,
     ) -> Result<Result<bool, Fault>, store::Error> {
-        if !self.campaign.stages.iter().any(|known| known.name == stage) {
+        let follows = is_win_back(&stage);
+        if follows && named.is_empty() {
+            return Ok(Err(Fault::new(
+                "connection_ids is missing: a message that follows a removal tells of that one only",
+            )));
+        }
+        if !follows && !self.campaign.stages.iter().any(|known| known.name == stage) {
             return Ok(Err(Fault::new("stage is no stage of the campaign")));
         }
         if at > self.now {
@@ -236,7 +243,9 @@ impl Import<'_> {
         };
         let shown: Vec<&Connection> = if named.is_empty() {
             let is_shown = |connection: &&Connection| {
-                connection.standing.readiness == Readiness::Awaiting && !connection.standing.manual
+                connection.presence.counts()
+                    && connection.standing.readiness == Readiness::Awaiting
+                    && !connection.standing.manual
             };
             theirs.iter().filter(is_shown).collect()
         } else {

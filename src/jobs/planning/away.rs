@@ -31,7 +31,7 @@ impl Planning<'_> {
                 for line in &decision.prompts {
                     let is_id = id_of(&connections, line.connection).is_some();
                     let mails = past.mails_on(&line.party.recipient.key(), self.today());
-                    self.add_line(line, (grant, is_id, mails), candidates)?;
+                    self.add_line(line, (grant, is_id, mails, false), candidates)?;
                 }
                 for held in decision.held_back {
                     let id = id_of(&connections, held.connection);

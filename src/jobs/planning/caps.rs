@@ -34,9 +34,11 @@ impl Planning<'_> {
             let lines: Vec<Line> =
                 records.iter().map(|record| decode(record)).collect::<io::Result<_>>()?;
             let last_used = lines.iter().filter_map(|line| line.last_used).max();
+            let signalled = lines.iter().any(|line| line.signalled);
             let Some(prompt) = together(lines) else { continue };
             encode(&prompt, buffer)?;
-            by_urgency.push(self.urgency(prompt.stage, last_used, name), buffer)?;
+            let urgency = self.urgency(prompt.stage, signalled, last_used, name);
+            by_urgency.push(urgency, buffer)?;
         }
         let usage = self.store.prompt_usage(self.today()).await?;
         let mut budget = PromptBudget::new(self.rules.prompts, 0, usage.all_today());
@@ -71,11 +73,12 @@ impl Planning<'_> {
         Ok(())
     }
 
-    /// What follows a removal and later stages first, then those who used the product last: they have most to lose.
-    fn urgency(&self, stage: usize, last_used: Option<i64>, name: u128) -> u128 {
+    /// What follows a removal and later stages first, then those for whom something fails
+    /// already, then those who used the product last: they have most to lose.
+    fn urgency(&self, stage: usize, signalled: bool, last_used: Option<i64>, name: u128) -> u128 {
         let rank = self.rules.campaign.stages.len().saturating_sub(stage) as u128;
         let unused = u64::MAX - last_used.map_or(0, |micros| micros.max(0).unsigned_abs());
-        rank << 120 | u128::from(unused) << 56 | name >> 72
+        rank << 120 | u128::from(!signalled) << 119 | u128::from(unused) << 55 | name >> 73
     }
 
     pub(super) async fn cap_removals(

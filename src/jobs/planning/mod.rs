@@ -6,6 +6,7 @@ mod away;
 mod caps;
 mod record;
 
+use std::collections::HashMap;
 use std::io;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -125,6 +126,10 @@ impl Planning<'_> {
             true => self.store.past(self.edition, &page).await?,
             false => Past::new(self.edition),
         };
+        let signals = match due && self.prompts {
+            true => self.store.signals(&ids).await?,
+            false => HashMap::new(),
+        };
         for connections in page {
             let Some(grant) = connections.first().map(|connection| connection.facts.grant) else {
                 continue;
@@ -147,7 +152,8 @@ impl Planning<'_> {
                 for line in &decision.prompts {
                     let is_id = id_of(&connections, line.connection).is_some();
                     let mails = past.mails_on(&line.party.recipient.key(), self.today());
-                    self.add_line(line, (grant, is_id, mails), candidates)?;
+                    let signalled = signals.contains_key(&grant);
+                    self.add_line(line, (grant, is_id, mails, signalled), candidates)?;
                 }
             }
             for candidate in decision.removals.iter().filter(|_| self.removals) {
@@ -175,7 +181,7 @@ impl Planning<'_> {
     fn add_line(
         &self,
         line: &PromptLine<'_>,
-        (grant, is_id, mails): (GrantId, bool, u64),
+        (grant, is_id, mails, signalled): (GrantId, bool, u64, bool),
         candidates: &mut Candidates,
     ) -> io::Result<()> {
         let stage = self.rules.place(line.stage);
@@ -189,6 +195,7 @@ impl Planning<'_> {
             connection: Shown { key: line.connection.0.as_u128(), is_id },
             missing: line.missing,
             last_used: line.last_used_at.map(|at| at.timestamp_micros()),
+            signalled,
         };
         encode(&record, &mut candidates.buffer)?;
         let name = format!("{stage}\0{}\0{}\0{}", line.wave, record.channel, record.recipient);

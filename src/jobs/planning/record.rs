@@ -23,6 +23,8 @@ pub(super) struct Line {
     pub connection: Shown,
     pub missing: ScopeSet,
     pub last_used: Option<i64>,
+    /// A call of this grant's was refused for want of a scope.
+    pub signalled: bool,
 }
 
 /// A connection that a prompt shows.

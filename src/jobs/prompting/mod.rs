@@ -7,7 +7,7 @@ mod parcel;
 mod verdict;
 mod ways;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +27,7 @@ use crate::domain::campaign::Channel;
 use crate::domain::digest::Digest;
 use crate::domain::reason::Reason;
 use crate::store::Store;
-use crate::store::prompts::{Lease, Leased, Leasing, Shown, Start, Usage, Wanted};
+use crate::store::prompts::{Lease, Leased, Leasing, Shown, Spent, Start, Usage, Wanted};
 
 use super::bearings::Bearings;
 use super::planning::Work;
@@ -256,15 +256,16 @@ impl Feed<'_, '_> {
             run: prompting.run,
         };
         let policy = composer.rules.prompts;
-        let (in_run, before) = (self.leased, &self.usage.days_before);
+        let before = &self.usage.days_before;
         let mut budget: Option<PromptBudget<'_>> = None;
-        let caps = |wanted: &Wanted, today: &BTreeMap<String, u64>, mails: u64| {
+        let caps = |wanted: &Wanted, spent: &Spent, mails: u64| {
+            let Spent { today, in_run } = spent;
             let of_stage = Used {
                 today: today.get(&wanted.stage).copied().unwrap_or_default(),
                 days: before.get(&wanted.stage).copied().unwrap_or_default(),
             };
             budget
-                .get_or_insert_with(|| PromptBudget::new(policy, in_run, today.values().sum()))
+                .get_or_insert_with(|| PromptBudget::new(policy, *in_run, today.values().sum()))
                 .take(&wanted.stage, of_stage, (wanted.channel == "email").then_some(mails))
         };
         let Leasing { leased, held_back, paused } =

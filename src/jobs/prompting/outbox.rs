@@ -147,8 +147,11 @@ impl<'a> Outbox<'a> {
             }
             let now = self.clock.now();
             if now - alive >= SIGN_OF_LIFE {
-                self.sign_of_life(now).await?;
-                alive = now;
+                match self.sign_of_life(now).await {
+                    // What comes back meanwhile still has to be written down.
+                    Err(error) if !error.may_pass() => return Err(error),
+                    _ => alive = now,
+                }
             }
             let rest = alive + SIGN_OF_LIFE - now;
             let wait = self.wait_until.map_or(rest, |until| (until - now).min(rest));
@@ -157,7 +160,6 @@ impl<'a> Outbox<'a> {
                 self.room.add_permits(1);
                 is_awaited = true;
             }
-            let waits = !tasks.is_empty() || !self.ready.is_empty();
             tokio::select! {
                 biased;
                 Some(done) = tasks.join_next() => {
@@ -175,7 +177,7 @@ impl<'a> Outbox<'a> {
                     None => is_over = true,
                 },
                 () = self.stop.cancelled(), if !self.stop.is_cancelled() => {}
-                () = self.clock.sleep(wait.max(TimeDelta::milliseconds(1))), if waits => {}
+                () = self.clock.sleep(wait.max(TimeDelta::milliseconds(1))), if !tasks.is_empty() || !self.ready.is_empty() => {}
             }
         }
     }

@@ -232,6 +232,37 @@ impl Way {
         })
     }
 
+    /// Goes as far as can be gone without a message.
+    ///
+    /// # Errors
+    /// What a message would meet.
+    pub async fn try_out(&self) -> Result<(), String> {
+        match &self.carrier {
+            Carrier::Smtp { smtp, .. } => smtp.try_out().await,
+            Carrier::Http(http) => http.try_out().await,
+            Carrier::Folder(_) | Carrier::Webhook(_) => Ok(()),
+        }
+    }
+
+    /// Delivers an event to a webhook that means nothing but that it arrives.
+    ///
+    /// # Errors
+    /// It was not taken.
+    pub async fn test_event(
+        &self,
+        id: &str,
+        body: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<(), String> {
+        let Carrier::Webhook(endpoint) = &self.carrier else { return Ok(()) };
+        match endpoint.deliver(id, body, now).await {
+            Outcome::Accepted { .. } => Ok(()),
+            Outcome::Refused { why } | Outcome::Deferred { why, .. } | Outcome::Unknown { why } => {
+                Err(why)
+            }
+        }
+    }
+
     /// Hands a parcel over. Whoever drops the future counts a mail as unknown.
     pub async fn deliver(&self, parcel: &Parcel, now: DateTime<Utc>) -> Outcome {
         match (&self.carrier, &parcel.content) {

@@ -43,6 +43,12 @@ impl Limiter {
         Room::Left(Some(limit - self.taken.len()))
     }
 
+    /// Calls taken from a time on, of the last minute's.
+    #[must_use]
+    pub fn taken_since(&self, at: DateTime<Utc>) -> usize {
+        self.taken.iter().filter(|taken| **taken >= at).count()
+    }
+
     /// Calls that came too soon after others.
     #[must_use]
     pub fn refused(&self) -> u64 {

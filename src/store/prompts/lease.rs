@@ -14,6 +14,7 @@ use crate::store::bulk::{Amount, Cell, Kind, Target, fill};
 use crate::store::dialect::{Dialect, Ids, Words, with_ids, with_words};
 use crate::store::erasing::Aliases;
 use crate::store::home::count_effects;
+use crate::store::leases::is_over;
 use crate::store::{Error, Store, Tx, forgotten, with_tx};
 
 use super::{day_text, used_today};
@@ -55,6 +56,15 @@ pub struct Leased {
     /// What it said then.
     pub digest: Option<String>,
     pub message_sha256: Option<String>,
+}
+
+/// What is used up of the caps.
+#[derive(Clone, Debug, Default)]
+pub struct Spent {
+    /// On this day of the campaign, by stage.
+    pub today: BTreeMap<String, u64>,
+    /// In this run, by all who take part in it.
+    pub in_run: u64,
 }
 
 /// What came of wanting to lease.
@@ -126,26 +136,32 @@ impl Row {
 
 impl Store {
     /// Leases what is wanted, in its order, as far as `caps` lets each through: it is given a
-    /// prompt, what is used up today by stage, and how many messages its recipient has had
-    /// today by mail.
+    /// prompt, what was used up before this, with this day's by stage brought forward, and how
+    /// many messages its recipient has had today by mail.
     ///
     /// # Errors
-    /// The database cannot be used.
+    /// The run is over, or the database cannot be used.
     pub async fn lease_prompts(
         &self,
         wanted: Vec<Wanted>,
         lease: Lease,
-        mut caps: impl FnMut(&Wanted, &BTreeMap<String, u64>, u64) -> Result<(), Vec<Reason>>,
+        mut caps: impl FnMut(&Wanted, &Spent, u64) -> Result<(), Vec<Reason>>,
     ) -> Result<Leasing, Error> {
         let mut tx = self.begin().await?;
         lock(&mut tx).await?;
+        if is_over(&mut tx, lease.run).await? {
+            return Err(Error::RunOver);
+        }
         let mut leasing = Leasing { paused: pause(&mut tx).await?, ..Leasing::default() };
         if leasing.paused.is_some() {
             tx.rollback().await?;
             return Ok(leasing);
         }
         let wanted = without_forgotten(&mut tx, wanted).await?;
-        let mut today = used_today(&mut tx, lease.day).await?;
+        let mut spent = Spent {
+            today: used_today(&mut tx, lease.day).await?,
+            in_run: taken_on(&mut tx, lease.run).await?,
+        };
         let rows = self.rows(&mut tx, &wanted).await?;
         let day = day_text(lease.day);
         let mut mails: HashMap<String, u64> = HashMap::new();
@@ -162,11 +178,11 @@ impl Store {
                 continue;
             }
             let had = mails.get(&wanted.recipient).copied().unwrap_or_default();
-            if let Err(reasons) = caps(&wanted, &today, had) {
+            if let Err(reasons) = caps(&wanted, &spent, had) {
                 leasing.held_back.push((wanted, reasons));
                 continue;
             }
-            *today.entry(wanted.stage.clone()).or_default() += 1;
+            *spent.today.entry(wanted.stage.clone()).or_default() += 1;
             if wanted.channel == "email" {
                 *mails.entry(wanted.recipient.clone()).or_default() += 1;
             }
@@ -237,6 +253,13 @@ impl Store {
 async fn without_forgotten(tx: &mut Tx, wanted: Vec<Wanted>) -> Result<Vec<Wanted>, Error> {
     let forgotten = forgotten::within(tx).await?;
     Ok(wanted.into_iter().filter(|wanted| !forgotten.has(&wanted.recipient)).collect())
+}
+
+/// How many prompts a run has taken on.
+async fn taken_on(tx: &mut Tx, run: Uuid) -> Result<u64, Error> {
+    const SQL: &str = "SELECT count(*) FROM prompts WHERE run_id = $1";
+    let count: i64 = with_tx!(tx, db => sqlx::query_scalar(SQL).bind(run).fetch_one(db).await)?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Lets one worker lease at a time. On SQLite the write transaction itself does that.

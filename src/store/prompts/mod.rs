@@ -6,6 +6,7 @@
 mod advance;
 mod lease;
 mod record;
+mod sharing;
 mod story;
 mod sweep;
 
@@ -20,8 +21,9 @@ use super::settling::{HEAD, PromptHead};
 use super::{Error, Store, Tx, with_db, with_tx};
 
 pub use advance::{Advanced, Ended, Shown, Start};
-pub use lease::{Lease, Leased, Leasing, Wanted};
+pub use lease::{Lease, Leased, Leasing, Spent, Wanted};
 pub(super) use lease::{lock as leasing_lock, pause as pause_within};
+pub use sharing::Others;
 pub use story::PromptStory;
 
 pub(super) use record::{RECORDED, Recorded};

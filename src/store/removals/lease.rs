@@ -14,6 +14,7 @@ use crate::store::audit;
 use crate::store::bulk::{Amount, Cell, Kind, Target, fill};
 use crate::store::dialect::{Dialect, Ids, with_ids};
 use crate::store::home::count_effects;
+use crate::store::leases::is_over;
 use crate::store::prompts::{leasing_lock, pause_within};
 use crate::store::{Error, Store, Tx, with_tx};
 
@@ -103,7 +104,7 @@ impl Store {
     /// removal, what is used up today, and the other removals that may bar it.
     ///
     /// # Errors
-    /// The database cannot be used.
+    /// The run is over, or the database cannot be used.
     pub async fn lease_removals(
         &self,
         wanted: Vec<Wanted>,
@@ -112,6 +113,9 @@ impl Store {
     ) -> Result<Leasing, Error> {
         let mut tx = self.begin().await?;
         leasing_lock(&mut tx).await?;
+        if is_over(&mut tx, lease.run).await? {
+            return Err(Error::RunOver);
+        }
         let mut leasing = Leasing { paused: pause_within(&mut tx).await?, ..Leasing::default() };
         if leasing.paused.is_some() {
             tx.rollback().await?;

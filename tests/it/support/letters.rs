@@ -17,7 +17,7 @@ pub const SECRET: &str = "a secret of the link, for tests";
 pub const TEMPLATES: [&str; 5] =
     ["invitation", "reminder", "final-notice", "stopped", "correction"];
 /// Those of what follows a removal.
-pub const AFTER_A_REMOVAL: [&str; 3] = ["removed", "removed-reminder", "removed-last"];
+pub const AFTER_A_REMOVAL: [&str; 4] = ["crossed", "removed", "removed-reminder", "removed-last"];
 pub const SCOPES: &str =
     "accounting.contacts accounting.invoices accounting.settings offline_access";
 

@@ -2,6 +2,9 @@
 //! inventories in every kind, and the program itself in a directory of its own.
 
 pub mod answers;
+pub mod bouncer;
+pub mod cluster;
+pub mod course;
 pub mod generated;
 pub mod http;
 pub mod inventory;
@@ -16,15 +19,18 @@ pub mod place;
 pub mod prompts;
 pub mod removed;
 pub mod removing;
+pub mod replica;
 pub mod said;
 pub mod schema;
 pub mod sending;
 mod server;
+pub mod setup;
 pub mod smtp;
 pub mod standin;
 pub mod state;
 pub mod stored;
 pub mod story;
+pub mod transcript;
 pub mod victim;
 pub mod world;
 pub mod xero;

@@ -1,5 +1,6 @@
 //! PostgreSQL: one cluster per test process on a socket of its own, one database per test.
 
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -32,14 +33,20 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 /// An empty database.
 pub struct Pg {
     name: String,
+    dir: PathBuf,
 }
 
 impl Pg {
     pub async fn new() -> Self {
         let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-        let server = Self { name: "postgres".to_owned() };
+        Self::on(&SERVER.dir, &name).await
+    }
+
+    /// In the cluster whose socket is in this directory.
+    pub async fn on(dir: &Path, name: &str) -> Self {
+        let server = Self { name: "postgres".to_owned(), dir: dir.to_owned() };
         server.execute(&format!("create database {name}")).await;
-        Self { name }
+        Self { name: name.to_owned(), dir: dir.to_owned() }
     }
 
     pub fn name(&self) -> &str {
@@ -47,7 +54,7 @@ impl Pg {
     }
 
     pub fn url(&self) -> String {
-        let dir = SERVER.dir.display();
+        let dir = self.dir.display();
         format!("postgres://postgres@localhost/{}?host={dir}", self.name)
     }
 

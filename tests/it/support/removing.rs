@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr, SqliteConnection};
 use worker::clock::{Clock, SystemClock};
@@ -58,7 +58,7 @@ impl Removing {
     /// The same with changes to the configuration.
     pub async fn with(base: Base, links: &[Link], edits: &[(&str, &str)]) -> Self {
         let mut model = model();
-        let made = Utc::now() - TimeDelta::days(100);
+        let made = SystemClock.now() - TimeDelta::days(100);
         let broad = ScopeText::read(BROAD).set;
         for link in links {
             let tenants = [tenant(link.tenant)];

@@ -110,7 +110,9 @@ impl Said {
 pub fn counts(progress: &Value) -> Value {
     let mut counts = serde_json::Map::new();
     for field in PROGRESS_FIELDS {
-        if !["run_id", "job", "dry_run", "days_to_deadline", "duration_ms"].contains(&field) {
+        if !["run_id", "job", "dry_run", "days_to_deadline", "audit_head", "duration_ms"]
+            .contains(&field)
+        {
             counts.insert(field.to_owned(), progress[field].clone());
         }
     }

@@ -27,10 +27,16 @@ impl Validation<'_> {
             false => vec![format!("{place}: {value} {what} {rule}")],
         };
         match keyword {
-            "$schema" | "$defs" | "title" | "description" => Vec::new(),
+            // What is not described is an error here anyway.
+            "$schema" | "$defs" | "title" | "description" | "additionalProperties" => Vec::new(),
             "$ref" => self.of(self.named(rule), value, place),
             "const" => unless(rule == value, "is not"),
             "enum" => unless(list(rule).contains(value), "is none of"),
+            "maximum" => unless(value.as_f64() <= rule.as_f64(), "is above"),
+            "minItems" => {
+                let count = value.as_array().map_or(0, Vec::len) as u64;
+                unless(Some(count) >= rule.as_u64(), "has fewer entries than")
+            }
             "minimum" => unless(value.as_f64() >= rule.as_f64(), "is below"),
             "type" => {
                 let kinds = rule.as_array().map_or(std::slice::from_ref(rule), Vec::as_slice);
@@ -85,6 +91,7 @@ fn is(kind: &Value, value: &Value) -> bool {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_f64(),
         "null" => value.is_null(),
         other => panic!("the schema has a type {other}"),
     }

@@ -88,6 +88,13 @@ impl Sending {
         sending
     }
 
+    /// Lives in this database from now on.
+    pub fn move_to(&mut self, pg: Pg) {
+        self.pg = Some(pg);
+        self.edits = self.usual();
+        self.configure(&[]);
+    }
+
     fn usual(&self) -> Vec<(String, String)> {
         let web = self.http.url("");
         let web = web.as_str().trim_end_matches('/');

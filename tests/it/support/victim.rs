@@ -25,9 +25,12 @@ impl Victim {
     /// was killed. What it says is given to `hear` as it comes, so that somebody can kill it
     /// for that.
     pub fn run(&self, mut command: Command, mut hear: impl FnMut(&str)) -> (ExitStatus, String) {
-        let mut child = command.stdout(std::process::Stdio::null()).spawn().expect("the program");
-        let mut stderr = child.stderr.take().expect("a pipe");
-        *self.child() = Some(child);
+        let mut stderr = {
+            // Held from before it starts: whoever wants to kill it finds it here.
+            let mut place = self.child();
+            let child = command.stdout(std::process::Stdio::null()).spawn().expect("the program");
+            place.insert(child).stderr.take().expect("a pipe")
+        };
         let mut text = Vec::new();
         let mut part = [0; 4096];
         while let Ok(read) = stderr.read(&mut part)

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -122,7 +123,7 @@ impl XeroServer {
         self.served.model.lock().expect("a model")
     }
 
-    /// From now on lists are answered when so many wait for one.
+    /// From now on lists are answered when so many wait for one, and a moment later.
     ///
     /// # Panics
     /// Never.
@@ -175,6 +176,8 @@ impl Served {
         let gate = self.gate.lock().expect("a gate").clone();
         if let Some(gate) = gate.filter(|_| request.path == "/connections") {
             gate.wait().await;
+            // Time for one more to come in, if anybody sends it.
+            pause(Duration::from_millis(50)).await;
         }
         let witness = self.witness.lock().expect("a witness").clone();
         let sees = |comes| witness.as_ref().and_then(|witness| witness(request, comes));
@@ -184,12 +187,15 @@ impl Served {
         let now = self.clock.now();
         let reaction = self.model.lock().expect("a model").react(now, request);
         if let Reaction::Late(span, response) = reaction {
-            let span = span.to_std().unwrap_or_default();
-            let _ = tokio::time::timeout(span, hang()).await;
+            pause(span.to_std().unwrap_or_default()).await;
             return Reaction::Answer(response);
         }
         sees(false).unwrap_or(reaction)
     }
+}
+
+async fn pause(span: Duration) {
+    let _ = tokio::time::timeout(span, hang()).await;
 }
 
 /// Writes what becomes of a request; whether the connection goes on.

@@ -205,9 +205,9 @@ impl Story {
                 state: done.state,
                 until: day(done.day) + LEASE,
                 settled_at: Some(day(done.day)),
-                returned_at: done.returned.then(|| day(done.day)),
-                back_at: None,
                 crossed_at: None,
+                back_at: None,
+                returned_at: done.returned.then(|| day(done.day)),
             });
         }
         if self.list_was_read {
@@ -241,6 +241,7 @@ impl Story {
             win_back: &[],
             planned: planned.as_ref(),
             founded_at: at("2026-01-01T00:00:00Z"),
+            hold_back_key: &[7; 32],
             now: self.now(),
         };
         let decision = rules.removals_now(&self.grant(), &self.past());
@@ -264,5 +265,5 @@ fn many_of_the_histories_lead_to_a_removal() {
     let mut runner = TestRunner::deterministic();
     let stories = (0..1000).map(|_| story().new_tree(&mut runner).unwrap().current());
     let removing = stories.filter(|story| !story.judged().is_empty()).count();
-    assert!(removing > 50, "{removing} of 1000");
+    assert!(removing > 40, "{removing} of 1000");
 }
