@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{NaiveTime, TimeDelta};
 
-use super::{CREATED, DEADLINES, Done, Message, STAGES, Story, day, key};
+use super::{CREATED, DEADLINES, Done, LEASE, Message, STAGES, Story, day, key};
 use crate::domain::connection::Presence;
 use crate::domain::example::at;
 use crate::domain::grant::{ConnectionKey, Readiness};
@@ -92,7 +92,7 @@ impl Story {
     fn was_removed_or_may_be(&self, number: usize) -> bool {
         self.done.iter().filter(|done| done.tenant == number).any(|done| match done.state {
             RemovalState::Removed | RemovalState::Deleting | RemovalState::Unknown => true,
-            RemovalState::Leased => day(done.day) + TimeDelta::minutes(1) > self.now(),
+            RemovalState::Leased => day(done.day) + LEASE > self.now(),
             // Of a stranger's connection: they say nothing about this one.
             RemovalState::Queued
             | RemovalState::Gone
@@ -107,7 +107,7 @@ impl Story {
                 !done.returned && day(done.day) + TimeDelta::days(WAIT_DAYS) > self.now()
             }
             RemovalState::Deleting | RemovalState::Unknown => true,
-            RemovalState::Leased => day(done.day) + TimeDelta::minutes(1) > self.now(),
+            RemovalState::Leased => day(done.day) + LEASE > self.now(),
             _ => false,
         };
         self.one_each && self.done.iter().any(|done| done.same_person && awaited(done))
