@@ -56,7 +56,7 @@ fn mock(refused: Arc<Mutex<Vec<String>>>) -> HttpServer {
                 let (status, body) = answers[*turn % answers.len()];
                 *turn += 1;
                 if status == 204 {
-                    return Reply::Raw(b"HTTP/1.1 204 So\r\n\r\n");
+                    return Reply::status(204);
                 }
                 Reply::Answer(status, Vec::new(), body.to_owned())
             }
