@@ -3,12 +3,11 @@
 use std::fs;
 
 use serde_json::Value;
-use worker::config::Config;
 
 use crate::support::course::Course;
 use crate::support::line::lines;
 use crate::support::place::Place;
-use crate::support::sending::{BASES, Base, Sending};
+use crate::support::sending::{BASES, Sending};
 use crate::support::world::World;
 
 /// The deadline so many days from now.
@@ -182,12 +181,6 @@ async fn held(sending: &Sending) -> Vec<String> {
     let mut held = sending.texts(&format!("SELECT {key} FROM hold_backs")).await;
     held.sort();
     held
-}
-
-#[test]
-fn both_bases_are_tried() {
-    assert_eq!(BASES, [Base::Sqlite, Base::Postgres]);
-    assert!(Config::builtin().is_ok());
 }
 
 /// Makes the pictures of docs/report.md: `cargo test --test it pictures -- --ignored`, with
