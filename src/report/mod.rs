@@ -15,3 +15,4 @@ pub mod progress;
 pub mod pseudonym;
 pub mod publish;
 pub mod text;
+pub mod together;
