@@ -144,7 +144,14 @@ impl Prompting<'_> {
             entries,
         };
         let (items, received) = mpsc::channel(1);
-        let (fed, sent) = tokio::join!(feed.run(works, items, &stop, &room), outbox.run(received));
+        let (fed, sent) = tokio::join!(feed.run(works, items, &stop, &room), async {
+            let sent = outbox.run(received).await;
+            if sent.is_err() {
+                // The other half would wait for room for ever.
+                stop.cancel();
+            }
+            sent
+        });
         sent?;
         let mut stop = fed?;
         if outbox.breaker.is_open() {

@@ -2,8 +2,6 @@
 //! Xero, and written down again with what came of it; five at a time. One commit holds the
 //! outcomes of what came back and the intents of what goes next, never of more.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -23,11 +21,12 @@ use super::crew::{Crew, News, Order};
 use super::fill::Filled;
 use super::list::XeroList;
 use super::look::Looker;
+use super::state::{Ready, State, Totals};
 use super::stop::{LOST_IN_A_ROW, Stop};
 use super::verdict::{Answered, Became, judge, released};
 
 /// Calls at a time, as Xero allows.
-const AT_ONCE: usize = 5;
+pub(super) const AT_ONCE: usize = 5;
 /// How often one is looked at whose look does not last until its turn.
 const LOOKS: u32 = 2;
 /// How long a removal stays in a worker's hands without a sign of life.
@@ -40,18 +39,6 @@ const LOOK_HOLDS: TimeDelta = TimeDelta::seconds(40);
 /// So long before the deadline nothing is begun any more: a call may have to wait for a token,
 /// and from the deadline on nothing is removed.
 const BEFORE_THE_END: TimeDelta = TimeDelta::minutes(2);
-
-/// What became of a run's removals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    pub done: usize,
-    /// Attempts that failed, or of which nobody knows.
-    pub failures: usize,
-    /// Held back only when it was their turn.
-    pub held_back: usize,
-    /// Not any more what was planned.
-    pub dropped: usize,
-}
 
 /// What removing needs.
 pub struct Removing<'a> {
@@ -68,62 +55,6 @@ pub struct Removing<'a> {
     pub valid_until: DateTime<Utc>,
     /// How often Xero may be called, by all replicas together.
     pub rate: Rate,
-}
-
-/// A removal that may go.
-pub(super) struct Ready {
-    pub leased: Leased,
-    pub looked_at: DateTime<Utc>,
-    /// How often it was looked at.
-    pub looks: u32,
-}
-
-/// What is in hand.
-#[derive(Default)]
-struct State {
-    works: VecDeque<Wanted>,
-    ready: VecDeque<Ready>,
-    /// When the first of them has its turn.
-    next_turn: Option<DateTime<Utc>>,
-    /// Have to be looked at again, after so many times.
-    again: Vec<(Leased, u32)>,
-    ended: Vec<Ended>,
-    flying: BTreeMap<Uuid, Leased>,
-    /// How many were begun.
-    begun: u64,
-    lost_in_a_row: usize,
-    totals: Totals,
-    stop: Option<Stop>,
-    cap: Option<String>,
-    failure: Option<Failure>,
-    is_filling: bool,
-}
-
-impl State {
-    fn in_hand(&self) -> u64 {
-        (self.ready.len() + self.again.len()) as u64
-    }
-
-    fn is_done(&self) -> bool {
-        let is_over = self.stop.is_some() || (self.works.is_empty() && self.again.is_empty());
-        let is_empty = self.ready.is_empty() && self.again.is_empty() && self.ended.is_empty();
-        is_over && is_empty && self.flying.is_empty() && !self.is_filling
-    }
-
-    fn wants_more(&self, batch: usize) -> bool {
-        self.stop.is_none()
-            && !self.is_filling
-            && self.ready.len() < AT_ONCE.min(batch)
-            && !(self.works.is_empty() && self.again.is_empty())
-    }
-
-    /// Puts what has not gone back where it came from.
-    fn give_back(&mut self, now: DateTime<Utc>) {
-        let ready = std::mem::take(&mut self.ready).into_iter().map(|ready| ready.leased);
-        let again = std::mem::take(&mut self.again).into_iter().map(|(leased, _)| leased);
-        let all = ready.chain(again);
-        self.ended.extend(all.map(|leased| released(&leased, None, now)));
-    }
 }
 
 impl<'a> Removing<'a> {

@@ -15,10 +15,11 @@ use crate::domain::removal::{Candidate, PastRemoval, RemovalState, barred_by};
 use crate::jobs::Failure;
 use crate::store::removals::{Ended, Lease, Leased, Leasing, Wanted};
 
-use super::act::{LEASE, Ready, Removing, SIGN_OF_LIFE};
+use super::act::{LEASE, Removing, SIGN_OF_LIFE};
 use super::appraisal::line;
 use super::list::{ListError, XeroList};
 use super::look::Verdict;
+use super::state::Ready;
 use super::stop::Stop;
 use super::verdict::released;
 

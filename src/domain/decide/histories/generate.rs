@@ -178,9 +178,10 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
     )
 }
 
-/// Mostly when the window is open and somebody is at work.
+/// Mostly when the window is open and somebody is at work, which is from six hours after the
+/// deadline's own hour of the day on.
 fn hour() -> impl Strategy<Value = i64> {
-    let open = (15..39i64, 6..18i64).prop_map(|(day, hour)| 24 * day + hour);
+    let open = (18..38i64, 18..30i64).prop_map(|(day, hour)| 24 * day + hour);
     prop_oneof![3 => open, 1 => 0..(45 * 24i64)]
 }
 
