@@ -99,6 +99,15 @@ impl Error {
         })
     }
 
+    /// The user lacks a right.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(sqlx::Error::Database(inner)) if inner.code().as_deref() == Some("42501")
+        )
+    }
+
     /// Whether another try, later, may succeed with nothing changed.
     #[must_use]
     pub fn may_pass(&self) -> bool {

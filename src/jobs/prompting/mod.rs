@@ -145,12 +145,8 @@ impl Prompting<'_> {
         };
         let (items, received) = mpsc::channel(1);
         let (fed, sent) = tokio::join!(feed.run(works, items, &stop, &room), async {
-            let sent = outbox.run(received).await;
-            if sent.is_err() {
-                // The other half would wait for room for ever.
-                stop.cancel();
-            }
-            sent
+            // The other half would wait for room for ever.
+            outbox.run(received).await.inspect_err(|_| stop.cancel())
         });
         sent?;
         let mut stop = fed?;

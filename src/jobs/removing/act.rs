@@ -14,7 +14,7 @@ use crate::domain::removal::RemovalState;
 use crate::jobs::Failure;
 use crate::jobs::calling::CALLS;
 use crate::jobs::progress::Watcher;
-use crate::store::removals::{Advanced, Ended, Hands, Leased, Start, Wanted};
+use crate::store::removals::{Advanced, Ended, Hands, Start, Wanted};
 use crate::store::{self, Store};
 
 use super::crew::{Crew, News, Order};

@@ -58,11 +58,6 @@ impl Pg {
         format!("postgres://postgres@localhost/{}?host={dir}", self.name)
     }
 
-    /// Where its server listens.
-    pub fn socket(&self) -> PathBuf {
-        self.dir.join(".s.PGSQL.5432")
-    }
-
     pub async fn connect(&self) -> PgConnection {
         PgConnection::connect(&self.url()).await.expect("the test's own server answers")
     }

@@ -30,7 +30,9 @@ impl Network {
     pub fn before(pg: &Pg) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let (gate, socket) = (Gate::default(), pg.socket());
+        let url = pg.url();
+        let (_, dir) = url.split_once("?host=").expect("a socket's directory");
+        let (gate, socket) = (Gate::default(), PathBuf::from(dir).join(".s.PGSQL.5432"));
         let shared = Arc::clone(&gate);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
