@@ -83,7 +83,9 @@ impl LeapClock {
         let id = new_id(&SystemClock, &mut random);
         let worker = Worker::new(workplace.store.clone(), clock, id);
         let hold = worker.hold(job, new_id(&SystemClock, &mut random)).await;
-        let hold = hold.expect("the test's own database").ok().expect("nobody else has the job");
+        let Ok(hold) = hold.expect("the test's own database") else {
+            panic!("somebody else has the job");
+        };
         let setting = setting(&config, &**self, cancel);
         self.drive(setting.run_held(&hold, job, &workplace, &mut random)).await
     }
