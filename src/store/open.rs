@@ -158,12 +158,13 @@ async fn open_postgres(options: &PgConnectOptions) -> Result<PgPool, Error> {
 }
 
 /// Tables grow from nothing while a worker sends. A plan that is kept from when one was empty
-/// reads all of it, for as long as the connection lives. Behind a pooler none is kept anyway.
+/// reads all of it, for as long as the connection lives; and what is guessed about a table
+/// without figures makes a lookup seem worth compiling, which takes longer than it.
+const SETTINGS: &str = "SET plan_cache_mode = force_custom_plan; SET jit = off";
+
 fn each_plan_anew(pool: PgPoolOptions) -> PgPoolOptions {
     pool.after_connect(|connection, _| {
-        Box::pin(async {
-            connection.execute("SET plan_cache_mode = force_custom_plan").await.map(|_| ())
-        })
+        Box::pin(async { connection.execute(SETTINGS).await.map(|_| ()) })
     })
 }
 
