@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use sqlx::{Connection, PgConnection};
+
 use super::pg::Pg;
 use super::replica::{LONG, signal};
 use super::server::{Recipe, Server, program};
@@ -55,6 +57,15 @@ impl Cluster {
     pub fn crash(&self) {
         if let Some(process) = self.process() {
             signal("-KILL", process);
+        }
+    }
+
+    /// Waits until it takes connections to this database again.
+    pub async fn is_back(&self, database: &Pg) {
+        let deadline = Instant::now() + LONG;
+        while let Err(error) = PgConnection::connect(&database.url()).await {
+            assert!(Instant::now() < deadline, "it does not come back: {error}");
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
