@@ -84,24 +84,24 @@ async fn a_prompt_begins_only_in_the_hands_that_lease_it() {
     both(async |world| {
         let leased = lease(&world, 0..1, start()).await.remove(0);
         assert_eq!((leased.fence, leased.attempts), (1, 0));
-        let begun = begin(&leased, &[1]);
+        let begun = [begin(&leased, &[1])];
         let refused = |lost: Advanced| {
             assert_eq!(
                 (lost.started.len(), lost.lost, lost.paused),
                 (0, vec![leased.prompt], None)
             );
         };
-        let of_another_lease = Start { fence: 2, ..begun.clone() };
+        let of_another_lease = Start { fence: 2, ..begun[0].clone() };
         refused(advance(&world, &[], &[of_another_lease], OWNER, minutes(1)).await);
-        refused(advance(&world, &[], &[begun.clone()], OTHER, minutes(1)).await);
+        refused(advance(&world, &[], &begun, OTHER, minutes(1)).await);
         // To the microsecond: at its very end a lease is over.
-        refused(advance(&world, &[], &[begun.clone()], OWNER, minutes(2)).await);
+        refused(advance(&world, &[], &begun, OWNER, minutes(2)).await);
         assert_eq!(states(&world).await, ["leased"]);
         let last = minutes(2) - TimeDelta::microseconds(1);
-        let advanced = advance(&world, &[], &[begun.clone()], OWNER, last).await;
+        let advanced = advance(&world, &[], &begun, OWNER, last).await;
         assert!(advanced.started.contains(&leased.prompt) && advanced.lost.is_empty());
         assert_eq!(states(&world).await, ["sending"]);
-        refused(advance(&world, &[], &[begun], OWNER, last).await);
+        refused(advance(&world, &[], &begun, OWNER, last).await);
     })
     .await;
 }
