@@ -14,3 +14,4 @@ pub mod progress;
 pub mod pseudonym;
 pub mod publish;
 pub mod text;
+pub mod together;

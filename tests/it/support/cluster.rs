@@ -60,15 +60,6 @@ impl Cluster {
         }
     }
 
-    /// Waits until it takes connections to this database again.
-    pub async fn is_back(&self, database: &Pg) {
-        let deadline = Instant::now() + LONG;
-        while let Err(error) = PgConnection::connect(&database.url()).await {
-            assert!(Instant::now() < deadline, "it does not come back: {error}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
     /// Ends it, and keeps it down.
     pub fn stop(&self) {
         std::fs::write(self.server.dir.join("down"), "").expect("a file of the test's own");
@@ -82,5 +73,14 @@ impl Cluster {
 
     pub fn go_on(&self) {
         std::fs::remove_file(self.server.dir.join("down")).expect("it was stopped");
+    }
+
+    /// Waits until it answers again.
+    pub async fn is_back(&self, database: &Pg) {
+        let deadline = Instant::now() + LONG;
+        while PgConnection::connect(&database.url()).await.is_err() {
+            assert!(Instant::now() < deadline, "it does not come back");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
