@@ -8,17 +8,9 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 
 /// Bytes of records kept in memory before a run is written out.
-const RUN_BYTES: usize = 4 << 20;
-/// Bytes from which on room for a whole run is made at once. A buffer that doubles leaves
-/// behind what it grew out of, which the allocator does not always give back.
-const MANY_BYTES: usize = 64 << 10;
-/// Bytes of a run that are written at a time.
-const WRITTEN_BYTES: usize = 64 << 10;
+const RUN_BYTES: usize = 8 << 20;
 /// Bytes of read-ahead for each run while merging.
 const READ_AHEAD: usize = 32 << 10;
-
-/// Bytes of a record's place in the index.
-const ENTRY_BYTES: usize = size_of::<(u128, u32, u32)>();
 
 /// Takes records in any order.
 pub struct Sorter {
@@ -45,31 +37,16 @@ impl Sorter {
     /// # Errors
     /// The temporary directory (`TMPDIR`) cannot be written to.
     pub fn push(&mut self, key: u128, record: &[u8]) -> io::Result<()> {
-        let full = self.bytes.len() + self.index.len() * ENTRY_BYTES;
+        let full = self.bytes.len() + self.index.len() * size_of::<(u128, u32, u32)>();
         if !self.index.is_empty() && full + record.len() > self.run_bytes {
             self.write_run()?;
         }
         let too_long = |_| io::Error::new(io::ErrorKind::InvalidInput, "a record of over 4 GiB");
         let offset = u32::try_from(self.bytes.len()).map_err(too_long)?;
         let length = u32::try_from(record.len()).map_err(too_long)?;
-        if self.bytes.len() + record.len() > MANY_BYTES {
-            self.make_room(record.len());
-        }
         self.bytes.extend_from_slice(record);
         self.index.push((key, offset, length));
         Ok(())
-    }
-
-    /// Makes room for a whole run of records like those so far, if there is none yet.
-    fn make_room(&mut self, next: usize) {
-        if self.bytes.capacity() < self.run_bytes {
-            self.bytes.reserve_exact(self.run_bytes.max(next) - self.bytes.len());
-        }
-        let each = self.bytes.len() / self.index.len().max(1) + ENTRY_BYTES;
-        let records = self.run_bytes / each;
-        if self.index.capacity() < records {
-            self.index.reserve_exact(records - self.index.len());
-        }
     }
 
     /// Ends the input; records come out by key, equal keys in the order they came in.
@@ -94,7 +71,7 @@ impl Sorter {
 
     fn write_run(&mut self) -> io::Result<()> {
         self.index.sort_unstable();
-        let mut out = BufWriter::with_capacity(WRITTEN_BYTES, tempfile::tempfile()?);
+        let mut out = BufWriter::with_capacity(256 << 10, tempfile::tempfile()?);
         for (key, offset, length) in &self.index {
             let record = &self.bytes[*offset as usize..][..*length as usize];
             out.write_all(&key.to_le_bytes())?;
