@@ -176,7 +176,7 @@ async fn open_used(
     Ok(store.bound_keys(&config.app.client_id).await?.map(|keys| (store, keys)))
 }
 
-fn read(path: &Path) -> Result<Config, Trouble> {
+pub(super) fn read(path: &Path) -> Result<Config, Trouble> {
     let bytes = std::fs::read(path).map_err(|error| {
         Trouble::Usage(
             format!("the configuration {} cannot be read: {error}", path.display()),

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use reqwest::Client;
 
 use crate::clock::Clock;
@@ -27,7 +28,12 @@ pub trait Outside: Send + Sync {
     fn inventory(&self, selection: &Selection) -> Source;
 
     /// Takes a parcel that goes by a channel.
-    fn deliver<'a>(&'a self, channel: &'a str, parcel: &'a Parcel) -> Delivery<'a>;
+    fn deliver<'a>(
+        &'a self,
+        channel: &'a str,
+        parcel: &'a Parcel,
+        now: DateTime<Utc>,
+    ) -> Delivery<'a>;
 
     /// Xero's connections of the app.
     fn connections<'a>(&'a self, clock: &'a dyn Clock) -> Box<dyn Connections + 'a>;

@@ -317,7 +317,7 @@ impl Way {
             (Carrier::Webhook(endpoint), Content::Hook(body)) => {
                 endpoint.deliver(&parcel.prompt.to_string(), body, now).await
             }
-            (Carrier::Outside { outside, channel }, _) => outside.deliver(channel, parcel).await,
+            (Carrier::Outside { outside, channel }, _) => outside.deliver(channel, parcel, now).await,
             (Carrier::Webhook(_), Content::Mail { .. }) | (_, Content::Hook(_)) => {
                 Outcome::Refused { why: "made for another channel".to_owned() }
             }

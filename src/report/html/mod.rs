@@ -2,6 +2,7 @@
 //! mailed, kept and printed; it loads nothing and runs nothing.
 
 mod charts;
+pub mod simulated;
 mod tables;
 
 use std::io::{self, Write};
@@ -83,7 +84,8 @@ pub fn write(document: &Document, campaign: &Campaign, out: &mut dyn Write) -> i
     out.write_all(page.as_bytes())
 }
 
-fn page(document: &Document, campaign: &Campaign) -> Result<String, minijinja::Error> {
+/// What draws a page: the template, with the style and the parts of all.
+fn environment(name: &'static str, page: &str) -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|name| match name.ends_with(".html.j2") {
@@ -92,8 +94,13 @@ fn page(document: &Document, campaign: &Campaign) -> Result<String, minijinja::E
     });
     environment.add_template("style.css", STYLE)?;
     environment.add_template("parts.html.j2", PARTS)?;
-    let source = format!("{{% from \"parts.html.j2\" import figure, table %}}{PAGE}");
-    environment.add_template_owned("report.html.j2", source)?;
+    let source = format!("{{% from \"parts.html.j2\" import figure, table %}}{page}");
+    environment.add_template_owned(name, source)?;
+    Ok(environment)
+}
+
+fn page(document: &Document, campaign: &Campaign) -> Result<String, minijinja::Error> {
+    let environment = environment("report.html.j2", PAGE)?;
     let changes = document.changes.as_ref().map(|changes| {
         let words = changes.by.iter();
         let words: Vec<String> =

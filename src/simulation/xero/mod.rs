@@ -251,6 +251,12 @@ impl Xero {
         Some(connection)
     }
 
+    /// Whether an app may ask its users for these scopes.
+    #[must_use]
+    pub fn may_ask_for(&self, client_id: &str, scopes: ScopeSet) -> bool {
+        self.apps.get(client_id).is_some_and(|app| app.scopes.is_superset(scopes))
+    }
+
     #[must_use]
     pub fn connection(&self, id: ConnectionId) -> Option<&Connection> {
         self.connections.get(&id)
