@@ -87,11 +87,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     let zone = config.campaign.zone;
     let played = tokio::task::spawn_blocking(move || {
         // What each of thousands of runs would log is nobody's reading.
-        let _silent = tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
+        let _silent =
+            tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let against = against.as_ref().map(|(config, name)| (config, name.clone()));
         let begun = Begun { config: &config, against, rows: &rows, now };
-        let asked = Asked { seed, assumptions: &assumptions, until, is_shown };
+        let asked = Asked { seed, assumptions: &assumptions, until, is_shown, skips: true };
         runtime.block_on(simulate(&begun, &asked))
     });
     let simulated = played.await.map_err(|error| io::Error::other(error.to_string()))??;

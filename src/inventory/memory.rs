@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bad::Place;
 use super::columns::Column;
 use super::feed::{Feed, Halt, Message};
 use super::raw::{Entry, RawRow, Span, Spans};
@@ -14,6 +15,14 @@ pub struct KeptRow {
 }
 
 impl KeptRow {
+    /// A row without any field yet.
+    #[must_use]
+    pub fn blank(number: u64) -> Self {
+        let place = Place::Row(number);
+        let entry = Entry { place, spans: Spans::default(), flaw: None };
+        Self { text: "".into(), entry }
+    }
+
     /// A row as it was read, bad ones included.
     #[must_use]
     pub fn of(raw: &RawRow<'_>) -> Self {
@@ -77,12 +86,10 @@ pub(super) async fn read(rows: &[Arc<KeptRow>], feed: &mut Feed) -> Result<(), H
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::Place;
 
     #[test]
     fn a_kept_row_says_what_it_was_given_and_nothing_of_what_was_taken_away() {
-        let empty = Entry { place: Place::Row(3), spans: Spans::default(), flaw: None };
-        let row = KeptRow::of(&RawRow { entry: &empty, text: "" });
+        let row = KeptRow::blank(3);
         let one = row.with(&[(Column::Email, Some("jo@example.com")), (Column::Name, Some("Jo"))]);
         let other = one.with(&[(Column::Email, None), (Column::Scopes, Some("openid"))]);
         assert_eq!(one.raw().get(Column::Email), Some("jo@example.com"));

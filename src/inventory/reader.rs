@@ -12,9 +12,9 @@ use super::columns::Columns;
 use super::error::Error;
 use super::feed::{self, Feed, Halt, Message, Outlet};
 use super::file::Input;
+use super::memory::KeptRow;
 use super::raw::Batch;
 use super::{csv, jsonl, memory, sql};
-use super::memory::KeptRow;
 
 /// Where the connections are stored.
 #[derive(Debug)]

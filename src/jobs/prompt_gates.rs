@@ -75,12 +75,8 @@ impl Setting<'_> {
                 }
             },
         };
-        let preflight = Preflight {
-            store,
-            config: self.config,
-            now: self.clock.now(),
-            asked: asked.as_ref(),
-        };
+        let preflight =
+            Preflight { store, config: self.config, now: self.clock.now(), asked: asked.as_ref() };
         let own = store.own_required_sets().await?;
         for finding in preflight.check(&own).await? {
             self.block_on(finding, finished);

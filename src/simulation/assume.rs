@@ -132,8 +132,12 @@ impl AssumeError {
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } => "name a file with what is to be assumed: docs/simulation.md has one to copy",
-            Self::Form { .. } => "docs/simulation.md has every key with its meaning; leave out what is to stay as it is",
+            Self::Unreadable { .. } => {
+                "name a file with what is to be assumed: docs/simulation.md has one to copy"
+            }
+            Self::Form { .. } => {
+                "docs/simulation.md has every key with its meaning; leave out what is to stay as it is"
+            }
             Self::Value { .. } => "write a number within these bounds, or leave the key out",
         }
     }

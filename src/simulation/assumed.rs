@@ -31,7 +31,9 @@ pub fn assumed(config: &Config, people: &People) -> (Config, Vec<String>) {
     }
     if config.app.client_secret.is_some() || removes(&config) {
         if config.app.client_secret.is_none() && config.app.flow == Flow::Web {
-            said.push("[app] client_secret is there, although the file does not name it".to_owned());
+            said.push(
+                "[app] client_secret is there, although the file does not name it".to_owned(),
+            );
         }
         config.app.client_secret = Some(simulated());
     }
@@ -68,8 +70,6 @@ fn switch_on(config: &mut Config, said: &mut Vec<String>) {
         removal.enabled = true;
         said.push("[removal] is enabled".to_owned());
     } else {
-        said.push(
-            "[removal] stays switched off: not all of what it needs is written".to_owned(),
-        );
+        said.push("[removal] stays switched off: not all of what it needs is written".to_owned());
     }
 }

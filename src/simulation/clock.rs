@@ -70,6 +70,16 @@ struct Waiting<'a> {
     ticket: (DateTime<Utc>, u64),
 }
 
+impl<'a> Waiting<'a> {
+    fn until(clock: &'a WorldClock, until: DateTime<Utc>) -> Self {
+        let mut state = clock.state();
+        state.made += 1;
+        let ticket = (until, state.made);
+        state.waiting.insert(ticket);
+        Self { clock, ticket }
+    }
+}
+
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.clock.state().waiting.remove(&self.ticket);
@@ -82,16 +92,10 @@ impl Clock for WorldClock {
     }
 
     fn sleep(&self, span: TimeDelta) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let ticket = {
-            let mut state = self.state();
-            state.made += 1;
-            let ticket = (state.now + span, state.made);
-            state.waiting.insert(ticket);
-            ticket
-        };
-        let waiting = Waiting { clock: self, ticket };
+        let until = self.now() + span;
+        // Nobody waits before being polled: a branch that is switched off never is.
         Box::pin(async move {
-            let until = waiting.ticket.0;
+            let waiting = Waiting::until(self, until);
             while self.now() < until {
                 self.quiet().await;
                 let mut state = self.state();
@@ -100,6 +104,7 @@ impl Clock for WorldClock {
                     state.now = until.max(state.now);
                 }
             }
+            drop(waiting);
         })
     }
 }

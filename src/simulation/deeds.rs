@@ -192,13 +192,8 @@ impl World {
             let domain = domain.map_or("example.net", |(_, domain)| domain);
             let address = format!("colleague-{}@{domain}", &user.0.simple().to_string()[..8]);
             let base = stored.row.with(&[(Column::Email, Some(&address)), (Column::Name, None)]);
-            let new = Link {
-                user,
-                grant: GrantId(user.0),
-                address: Some(address),
-                has_id: true,
-                ..link
-            };
+            let new =
+                Link { user, grant: GrantId(user.0), address: Some(address), has_id: true, ..link };
             self.connect(at, &base, new);
         }
         true
@@ -326,5 +321,9 @@ impl World {
 /// The tenants of a grant, each once.
 fn tenants(links: &[Link]) -> Vec<Tenant> {
     let mut seen = BTreeSet::new();
-    links.iter().filter(|link| seen.insert(link.tenant.id)).map(|link| link.tenant.clone()).collect()
+    links
+        .iter()
+        .filter(|link| seen.insert(link.tenant.id))
+        .map(|link| link.tenant.clone())
+        .collect()
 }

@@ -10,8 +10,11 @@ mod observing;
 mod outside;
 mod people;
 mod play;
+pub mod proof;
 mod simulating;
 mod skipping;
+mod storm;
+mod witness;
 mod world;
 pub mod xero;
 
@@ -20,5 +23,5 @@ pub use chance::Seed;
 pub use observing::{Names, course};
 pub use outside::Shared;
 pub use play::{Play, end};
-pub use simulating::{Asked, Begun, keys, simulate};
+pub use simulating::{Asked, Begun, campaign, keys, simulate};
 pub use world::{Happening, World};

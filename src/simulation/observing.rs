@@ -126,7 +126,8 @@ fn events(entries: &[Entry], names: &Names<'_>) -> Vec<Event> {
             Some(person) => Some(names.of_pseudonym(person)),
             None => entry.subject.clone(),
         };
-        let connections = shown.get(subject).copied().filter(|_| what == "mail" || what == "webhook");
+        let connections =
+            shown.get(subject).copied().filter(|_| what == "mail" || what == "webhook");
         events.push(Event { at: entry.at, what, about: text("stage"), whom, connections });
     }
     events

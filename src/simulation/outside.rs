@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::delivery::outcome::Outcome;
@@ -29,17 +30,29 @@ const LIMITED_SECONDS: u32 = 5;
 
 /// A world that several may reach.
 #[derive(Clone)]
-pub struct Shared(Arc<Mutex<World>>);
+pub struct Shared {
+    world: Arc<Mutex<World>>,
+    /// Tells that the worker's process is gone.
+    pub(super) crash: Arc<Notify>,
+}
 
 impl Shared {
     #[must_use]
     pub fn new(world: World) -> Self {
-        Self(Arc::new(Mutex::new(world)))
+        Self { world: Arc::new(Mutex::new(world)), crash: Arc::new(Notify::new()) }
     }
 
     /// The world itself, for as long as nobody else is let in.
     pub fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// The worker's process is gone: nothing of it goes on.
+    async fn end_of_the_process(&self) {
+        self.crash.notify_one();
+        std::future::pending::<()>().await;
     }
 }
 
@@ -67,9 +80,7 @@ impl World {
         }
         match self.is_told(now, message.to.address.key()) {
             Mailbox::Read => accepted(),
-            Mailbox::Refuses => {
-                Outcome::Refused { why: "550 5.1.1 no such mailbox".to_owned() }
-            }
+            Mailbox::Refuses => Outcome::Refused { why: "550 5.1.1 no such mailbox".to_owned() },
             Mailbox::Returns => {
                 self.will_bounce(now, parcel.prompt);
                 accepted()
@@ -94,10 +105,16 @@ impl World {
 
 impl Outside for Shared {
     fn inventory(&self, selection: &Selection) -> Source {
-        let world = self.world();
+        let mut world = self.world();
         Source::Rows(match selection {
-            Selection::All => world.inventory(),
-            Selection::Tenants(tenants) => world.of_tenants(tenants),
+            Selection::All => {
+                let rows = world.inventory();
+                world.storm.spoil(rows)
+            }
+            Selection::Tenants(tenants) => {
+                world.see_look(tenants);
+                world.of_tenants(tenants)
+            }
         })
     }
 
@@ -107,7 +124,21 @@ impl Outside for Shared {
         parcel: &'a Parcel,
         now: DateTime<Utc>,
     ) -> Delivery<'a> {
-        Box::pin(std::future::ready(self.world().receive(channel, parcel, now)))
+        Box::pin(async move {
+            if self.world().storm.crashes(false) {
+                self.end_of_the_process().await;
+            }
+            let outcome = {
+                let mut world = self.world();
+                let outcome = world.receive(channel, parcel, now);
+                world.see_delivery(channel, parcel, now, &outcome);
+                outcome
+            };
+            if self.world().storm.crashes(true) {
+                self.end_of_the_process().await;
+            }
+            outcome
+        })
     }
 
     fn connections<'a>(&'a self, clock: &'a dyn Clock) -> Box<dyn Connections + 'a> {
@@ -127,7 +158,10 @@ impl Outside for Shared {
     }
 
     fn reconnect_page(&self) -> Result<(), String> {
-        Ok(())
+        match self.world().storm.is_page_down {
+            true => Err("status 503".to_owned()),
+            false => Ok(()),
+        }
     }
 }
 
@@ -161,6 +195,10 @@ impl Calls<'_> {
 
     fn prepare(&self, call: Call) {
         let mut world = self.shared.world();
+        if call == Call::List && world.storm.is_list_empty {
+            world.xero().fail(call, Fault::EmptyList);
+            return;
+        }
         if let Some(fault) = world.fault(call, self.clock.now()) {
             world.xero().fail(call, fault);
         }
@@ -169,21 +207,31 @@ impl Calls<'_> {
     async fn list(&self) -> Result<Listing, crate::xero::error::Error> {
         self.turn().await?;
         self.prepare(Call::List);
+        self.shared.world().see_list(self.clock.now());
         self.direct.list().await
     }
 
     async fn delete(&self, id: ConnectionId) -> Result<Deleted, crate::xero::error::Error> {
         self.turn().await?;
         self.prepare(Call::Delete);
+        if self.shared.world().storm.crashes(false) {
+            self.shared.end_of_the_process().await;
+        }
+        let before = self.shared.world().xero().removed().len();
+        self.shared.world().see_asking(id);
         let answer = self.direct.delete(id).await;
         let is_lost = matches!(answer, Err(crate::xero::error::Error::Lost(_)));
         let is_done = matches!(&answer, Ok(deleted) if deleted.deletion == Deletion::Removed);
         if is_done || is_lost {
             let mut world = self.shared.world();
-            let removed = world.xero().removed().last().filter(|it| it.connection == id).cloned();
-            if let Some(removed) = removed {
+            let removed = world.xero().removed().get(before..).unwrap_or_default().to_vec();
+            if let Some(removed) = removed.into_iter().find(|it| it.connection == id) {
+                world.see_removal(self.clock.now(), &removed);
                 world.is_removed(self.clock.now(), removed.user, removed.tenant);
             }
+        }
+        if self.shared.world().storm.crashes(true) {
+            self.shared.end_of_the_process().await;
         }
         answer
     }

@@ -106,9 +106,8 @@ mod tests {
     #[test]
     fn shares_of_ways_add_up_to_all_who_are_odd() {
         let customers = Customers { colleague: 0.5, other_tenant: 0.5, ..Customers::default() };
-        let ways: Vec<Way> = (0..50)
-            .map(|one| Person::new(one.to_string()).way(Seed(1), &customers))
-            .collect();
+        let ways: Vec<Way> =
+            (0..50).map(|one| Person::new(one.to_string()).way(Seed(1), &customers)).collect();
         assert!(ways.iter().all(|way| matches!(way, Way::Colleague | Way::OtherTenant)));
         assert!(ways.contains(&Way::Colleague) && ways.contains(&Way::OtherTenant));
     }

@@ -17,10 +17,10 @@ use crate::domain::reason::Code;
 use crate::inventory::Column;
 use crate::jobs::outcomes::{self, Import};
 use crate::jobs::progress::Unwatched;
+use crate::jobs::reporting::{About, gather};
 use crate::jobs::run::{Finished, Setting};
 use crate::jobs::workplace::Workplace;
 use crate::jobs::{Failure, confirming};
-use crate::jobs::reporting::{About, gather};
 use crate::report::calendar::Stopped;
 use crate::report::document::Document;
 use crate::store::plans::Approval;
@@ -28,7 +28,7 @@ use crate::store::plans::Approval;
 use super::assumed::env;
 use super::clock::WorldClock;
 use super::outside::Shared;
-use super::skipping::Skipping;
+use super::skipping::{News, Skipping};
 
 /// Who does what only people can do.
 const ASSUMED: &str = "assumed";
@@ -125,14 +125,12 @@ impl<'a> Play<'a> {
             self.note_deadline(at).await?;
             self.clock.reach(at);
             let has_bounced = self.hear_of_bounces().await?;
-            let (changes, stirred) = {
+            let news = {
                 let world = self.shared.world();
-                (world.changes, world.stirs != stirs || has_bounced)
+                News { changes: world.changes, stirred: world.stirs != stirs || has_bounced }
             };
-            let skipped = |job: &&Job| {
-                self.skips
-                    && skipping.may_skip(self.config, &job.name, at, (changes, stirred))
-            };
+            let skipped =
+                |job: &&Job| self.skips && skipping.may_skip(self.config, &job.name, at, news);
             if jobs.iter().all(skipped) {
                 continue;
             }
@@ -140,7 +138,7 @@ impl<'a> Play<'a> {
             for job in jobs {
                 let mut finished = self.run_job(job).await;
                 skipping
-                    .note(self.config, &job.name, &job.steps, at, changes, &mut finished)
+                    .note(self.config, (&job.name, &job.steps), at, news, &mut finished)
                     .map_err(Failure::from)?;
                 if self.at_first.is_none() {
                     let about = About { is_shown: false, since: None, what_if: &[] };
@@ -153,7 +151,7 @@ impl<'a> Play<'a> {
         self.note_deadline(self.until).await
     }
 
-    fn skipping(&self) -> Skipping {
+    pub(super) fn skipping(&self) -> Skipping {
         let world = self.shared.world();
         let rows = world.inventory();
         let zones: HashSet<chrono_tz::Tz> =
@@ -180,7 +178,8 @@ impl<'a> Play<'a> {
         let finished = setting.run(job, self.workplace, &mut self.random).await;
         let now = self.clock.now();
         for gate in &finished.plan.blocked_by {
-            if gate.code == Code::FirstScan {
+            let waits = lacks_a_name(gate.code) && finished.plan.removals.is_empty();
+            if gate.code == Code::FirstScan || waits {
                 continue;
             }
             let code = gate.code.as_str();
@@ -199,7 +198,7 @@ impl<'a> Play<'a> {
     }
 
     /// Messages that came back are taken in, as a host would.
-    async fn hear_of_bounces(&mut self) -> Result<bool, Failure> {
+    pub(super) async fn hear_of_bounces(&mut self) -> Result<bool, Failure> {
         let bounced = self.shared.world().take_bounced();
         if bounced.is_empty() {
             return Ok(false);
@@ -219,19 +218,17 @@ impl<'a> Play<'a> {
     }
 
     /// Draws up a plan and signs it, where the run had something to remove and lacked one.
-    async fn sign(&mut self, job: &Job, finished: &Finished) -> Result<(), Failure> {
+    pub(super) async fn sign(&mut self, job: &Job, finished: &Finished) -> Result<(), Failure> {
         let Some(policy) = self.config.removal.as_ref().filter(|policy| policy.enabled) else {
             return Ok(());
         };
-        let lacks = |code| {
-            matches!(
-                code,
-                Code::NoApproval | Code::PlanWaits | Code::PlanExpired | Code::PlanOutdated
-            )
-        };
-        let waits = finished.plan.blocked_by.iter().any(|gate| lacks(gate.code));
+        let waits = finished.plan.blocked_by.iter().any(|gate| lacks_a_name(gate.code));
         let assumed = self.shared.world().assumed.people.approve;
-        if !assumed || !waits || !job.steps.contains(&Step::Remove) || finished.plan.removals.len() == 0 {
+        if !assumed
+            || !waits
+            || !job.steps.contains(&Step::Remove)
+            || finished.plan.removals.len() == 0
+        {
             return Ok(());
         }
         let cancel = CancellationToken::new();
@@ -271,8 +268,13 @@ impl<'a> Play<'a> {
     }
 }
 
+/// Whether removals wait for somebody's signature.
+fn lacks_a_name(code: Code) -> bool {
+    matches!(code, Code::NoApproval | Code::PlanWaits | Code::PlanExpired | Code::PlanOutdated)
+}
+
 /// What a run of a simulation is set in.
-fn setting<'s>(
+pub(super) fn setting<'s>(
     config: &'s Config,
     clock: &'s WorldClock,
     cancel: &'s CancellationToken,

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 
 use crate::config::Config;
 use crate::domain::audit::Head;
-use crate::inventory::KeptRow;
 use crate::domain::forecast::Outlook;
+use crate::inventory::KeptRow;
 use crate::jobs::Failure;
 use crate::jobs::workplace::Workplace;
 use crate::report::calendar::{Against, Course, Simulated, differences};
@@ -36,6 +36,8 @@ pub struct Asked<'a> {
     pub until: Option<DateTime<Utc>>,
     /// Addresses may be shown.
     pub is_shown: bool,
+    /// Runs that would do nothing are left out.
+    pub skips: bool,
 }
 
 /// Where a simulation begins.
@@ -76,7 +78,9 @@ pub async fn simulate(begun: &Begun<'_>, asked: &Asked<'_>) -> Result<Simulated,
         said.push("somebody has confirmed link and rehearsal".to_owned());
     }
     if people.approve {
-        said.push("plans of removals are signed as soon as there is something to remove".to_owned());
+        said.push(
+            "plans of removals are signed as soon as there is something to remove".to_owned(),
+        );
     }
     said.push("messages and removals take no longer than it takes to ask for them".to_owned());
     let nobody = Assumptions::nobody_reacts(people);
@@ -163,6 +167,21 @@ async fn one(
     until: DateTime<Utc>,
 ) -> Result<Course, Failure> {
     let workplace = Workplace::copy(config, &keys(asked.seed)).await?;
+    campaign(workplace, begun, config, asked, assumptions, until).await
+}
+
+/// One campaign from now on in this workplace, which is used up by it.
+///
+/// # Errors
+/// The database or a temporary file cannot be used.
+pub async fn campaign(
+    workplace: Workplace,
+    begun: &Begun<'_>,
+    config: &Config,
+    asked: &Asked<'_>,
+    assumptions: &Assumptions,
+    until: DateTime<Utc>,
+) -> Result<Course, Failure> {
     let seed = Seed(asked.seed);
     let world = World::of(begun.rows.to_vec(), config, seed, assumptions.clone(), begun.now);
     let shared = Shared::new(world);
@@ -170,6 +189,7 @@ async fn one(
     let clock = WorldClock::at(begun.now, workplace.store.clone());
     let before = workplace.store.audit_head().await?.unwrap_or(Head::NONE);
     let mut play = Play::new(config, &workplace, shared.clone(), clock, until);
+    play.skips = asked.skips;
     play.run().await?;
     let key = workplace.keys.pseudonym;
     let names = Names::of(&shared.world(), &key, asked.is_shown);

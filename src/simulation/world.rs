@@ -18,6 +18,8 @@ use crate::inventory::{self, KeptRow, Reader, ScopeMemo};
 use super::assume::Assumptions;
 use super::chance::{Seed, within_a_year};
 use super::people::Person;
+use super::storm::Storm;
+use super::witness::Witness;
 use super::xero::{App, Connection, Tenant, Xero};
 
 /// A row of the host's, with what the world makes of it.
@@ -44,13 +46,24 @@ pub(super) struct Link {
 /// What somebody is going to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
-    Consent { person: String },
-    Leave { person: String },
-    NewAddress { person: String },
+    Consent {
+        person: String,
+    },
+    Leave {
+        person: String,
+    },
+    NewAddress {
+        person: String,
+    },
     /// Connects again what was removed.
-    ComeBack { grant: GrantId, tenant: TenantId },
+    ComeBack {
+        grant: GrantId,
+        tenant: TenantId,
+    },
     /// A message comes back.
-    Bounce { prompt: Uuid },
+    Bounce {
+        prompt: Uuid,
+    },
 }
 
 /// Something that happened in the world, apart from what the worker did.
@@ -85,6 +98,10 @@ pub struct World {
     pub(super) bounced: Vec<(Uuid, DateTime<Utc>)>,
     pub(super) happened: Vec<Happening>,
     pub(super) began_at: DateTime<Utc>,
+    /// What else goes wrong for the worker.
+    pub(super) storm: Storm,
+    /// Sees all that the worker does, where somebody judges it.
+    pub(super) witness: Option<Witness>,
 }
 
 /// An id that follows from what it is of.
@@ -141,6 +158,8 @@ impl World {
             bounced: Vec::new(),
             happened: Vec::new(),
             began_at,
+            storm: Storm::default(),
+            witness: None,
         };
         let rules = inventory::Rules {
             client_id: config.app.client_id.clone(),
@@ -166,7 +185,12 @@ impl World {
         let app = App {
             client_id,
             secret: Some("simulated".to_owned()),
-            redirect_uri: config.app.redirect_uri.as_ref().map(ToString::to_string).unwrap_or_default(),
+            redirect_uri: config
+                .app
+                .redirect_uri
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             scopes: asked,
             manages_connections: true,
             cap: config.app.connection_cap.map(|cap| cap as usize),
@@ -207,8 +231,7 @@ impl World {
             updated_at: facts.updated_at.unwrap_or(connected_at),
         };
         let has_id = facts.id.is_some();
-        let link =
-            Link { tenant, grant: facts.grant, user, has_id, required, is_manual, address };
+        let link = Link { tenant, grant: facts.grant, user, has_id, required, is_manual, address };
         (link, connection, scopes)
     }
 
@@ -240,8 +263,7 @@ impl World {
             deeds.extend([
                 drawn("unprompted", customers.unprompted)
                     .map(|after| (after, Deed::Consent { person: who() })),
-                drawn("leave", customers.leave)
-                    .map(|after| (after, Deed::Leave { person: who() })),
+                drawn("leave", customers.leave).map(|after| (after, Deed::Leave { person: who() })),
                 drawn("new address", customers.new_address)
                     .map(|after| (after, Deed::NewAddress { person: who() })),
             ]);

@@ -36,7 +36,7 @@ use super::preflight::Preflight;
 use super::progress::Watcher;
 
 pub use compose::{Composed, Composer, Made, SHOWN_BY_MAIL};
-pub use parcel::{Content, Parcel};
+pub use parcel::{Content, Parcel, Tells};
 pub use verdict::Totals;
 pub use ways::{NoWay, Way, Ways};
 

@@ -85,12 +85,19 @@ pub struct Way {
 }
 
 enum Carrier {
-    Smtp { smtp: Smtp, from: Address, sessions: Mutex<Vec<Session>> },
+    Smtp {
+        smtp: Smtp,
+        from: Address,
+        sessions: Mutex<Vec<Session>>,
+    },
     Http(HttpMail),
     Folder(Folder),
     Webhook(Endpoint),
     /// Stands in for all of them.
-    Outside { outside: Arc<dyn Outside>, channel: String },
+    Outside {
+        outside: Arc<dyn Outside>,
+        channel: String,
+    },
 }
 
 /// The ways by channel, in their own words.
@@ -317,7 +324,9 @@ impl Way {
             (Carrier::Webhook(endpoint), Content::Hook(body)) => {
                 endpoint.deliver(&parcel.prompt.to_string(), body, now).await
             }
-            (Carrier::Outside { outside, channel }, _) => outside.deliver(channel, parcel, now).await,
+            (Carrier::Outside { outside, channel }, _) => {
+                outside.deliver(channel, parcel, now).await
+            }
             (Carrier::Webhook(_), Content::Mail { .. }) | (_, Content::Hook(_)) => {
                 Outcome::Refused { why: "made for another channel".to_owned() }
             }

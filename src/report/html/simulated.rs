@@ -63,16 +63,23 @@ fn page(simulated: &Simulated, zone: Tz) -> Result<String, minijinja::Error> {
     let mut courses = vec![
         Part {
             charts: charts(&simulated.with_customers),
-            ..part("customers", format!("With customers of seed {}", simulated.seed), &simulated.with_customers, zone)
+            ..part(
+                "customers",
+                format!("With customers of seed {}", simulated.seed),
+                &simulated.with_customers,
+                zone,
+            )
         },
         part("nobody", "If nobody reacts".to_owned(), &simulated.if_nobody_reacts, zone),
     ];
     if let Some(against) = &simulated.against {
-        let rows = against.differences.iter().map(|it| {
-            vec![it.what.clone(), it.before.clone(), it.after.clone()]
-        });
+        let rows = against
+            .differences
+            .iter()
+            .map(|it| vec![it.what.clone(), it.before.clone(), it.after.clone()]);
         let head = ["", "this configuration", "the other"];
-        let differences = words("What differs, with the same customers", &head, rows.collect(), true);
+        let differences =
+            words("What differs, with the same customers", &head, rows.collect(), true);
         let title = format!("Against {}", against.configuration);
         let mut other = part("against", title, &against.with_customers, zone);
         other.tables.insert(0, differences);
