@@ -11,6 +11,7 @@ mod bad_databases;
 mod bad_files;
 mod broken_setups;
 mod broken_setups_asked;
+mod campaigns;
 mod chaos;
 mod checklist;
 mod commands;

@@ -1,15 +1,13 @@
 //! `worker simulate`: the whole campaign on a copy. Nothing real is touched, a seed tells one
 //! story, and bad input is answered with what to do.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use worker::config::{Config, Origin, Source};
 use worker::inventory::{Column, KeptRow};
 use worker::jobs::workplace::Workplace;
 use worker::report::calendar::Course;
 use worker::report::calendar_text::line;
-use worker::simulation::assume::{Assumptions, People};
+use worker::simulation::assume::{Assumptions, EXAMPLE, People};
 use worker::simulation::{Asked, Begun, assumed, campaign, end, keys, simulate};
 
 use crate::support::pg::Pg;
@@ -134,7 +132,12 @@ async fn if_nobody_reacts_everybody_is_told_at_each_stage_and_removed_once() {
     let shown = nobody.calendar.iter().filter_map(|event| event.whom.as_deref());
     assert!(shown.into_iter().any(|whom| whom == "person0@customer.example"));
     assert!(matches!(config.inventory.source, Source::Csv { .. }), "the file is as it was");
-    drop(Arc::new(simulated));
+}
+
+#[test]
+fn the_documentation_has_the_assumptions_as_they_are() {
+    let page = include_str!("../../docs/simulation.md");
+    assert!(page.contains(EXAMPLE.trim_end()), "docs/simulation.md has others than assume.toml");
 }
 
 /// The first weeks, so that it is over soon.

@@ -7,6 +7,7 @@ mod judge;
 mod perform;
 mod story;
 
+pub use super::storm::Crash;
 pub use judge::Broken;
 pub use story::{Story, Trouble, What};
 

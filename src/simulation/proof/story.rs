@@ -59,6 +59,8 @@ pub struct Story {
     pub customers: usize,
     pub days: i64,
     pub troubles: Vec<Trouble>,
+    /// How its customers behave, where that does not follow from the seed.
+    pub assumed: Option<Assumptions>,
 }
 
 impl fmt::Display for Story {
@@ -113,7 +115,13 @@ impl Story {
             troubles.iter().filter(|it| it.what == What::Pause).map(|it| it.day).collect();
         troubles.extend(pauses.iter().map(|day| Trouble { day: day + 2, what: What::Resume }));
         troubles.sort_by_key(|trouble| trouble.day);
-        Self { seed, customers, days: DAYS + 20, troubles }
+        Self { seed, customers, days: DAYS + 20, troubles, assumed: None }
+    }
+
+    /// A story of this many customers in which nothing else goes wrong than this.
+    #[must_use]
+    pub fn named(seed: u64, assumed: Assumptions, troubles: Vec<Trouble>) -> Self {
+        Self { seed, customers: 3, days: DAYS + 20, troubles, assumed: Some(assumed) }
     }
 
     /// The same story with something less in it.
@@ -147,6 +155,9 @@ impl Story {
     /// How its customers behave.
     #[must_use]
     pub fn assumptions(&self) -> Assumptions {
+        if let Some(assumed) = &self.assumed {
+            return assumed.clone();
+        }
         let mut chance = Seed(self.seed).about("assumptions", "");
         let mut some =
             |most: f64| if happens(&mut chance, 0.5) { chance.even() * most } else { 0.0 };
