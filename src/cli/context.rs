@@ -1,7 +1,7 @@
 //! What every command starts from: the configuration, the clock, chance, the environment;
 //! and how it says what went wrong.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
@@ -52,7 +52,8 @@ impl From<io::Error> for Trouble {
 
 /// What commands share.
 pub(super) struct Context {
-    config: Option<OsString>,
+    /// As named, in that order; only `report` takes more than one.
+    configs: Vec<OsString>,
     pub terminal: Terminal,
     pub clock: SystemClock,
 }
@@ -69,22 +70,27 @@ pub(super) fn environment(name: &str) -> Option<OsString> {
 }
 
 impl Context {
-    pub(super) fn new(config: Option<OsString>, terminal: Terminal) -> Self {
-        Self { config, terminal, clock: SystemClock }
+    pub(super) fn new(configs: Vec<OsString>, terminal: Terminal) -> Self {
+        Self { configs, terminal, clock: SystemClock }
     }
 
     /// Reads the configuration that the command line or the environment names, else
     /// ./jobs.toml.
     pub(super) fn configured(&self) -> Result<Configured, Trouble> {
-        let (mut config, is_builtin) = match self.config.as_deref() {
-            Some(name) if name == "builtin" => (Config::builtin().map_err(Trouble::Config)?, true),
-            Some(name) => (read(Path::new(name))?, false),
-            None if Path::new("jobs.toml").exists() => (read(Path::new("jobs.toml"))?, false),
-            None => {
+        let (mut config, is_builtin) = match self.configs.as_slice() {
+            [name] => configuration(name)?,
+            [] if Path::new("jobs.toml").exists() => (read(Path::new("jobs.toml"))?, false),
+            [] => {
                 return Err(Trouble::Usage(
                     "there is no jobs.toml in the current directory".to_owned(),
                     "name one with --config FILE or WORKER_CONFIG, or try --config builtin, the embedded example"
                         .to_owned(),
+                ));
+            }
+            [..] => {
+                return Err(Trouble::Usage(
+                    "more than one --config".to_owned(),
+                    "name one; only `worker report` adds several up".to_owned(),
                 ));
             }
         };
@@ -97,9 +103,19 @@ impl Context {
         Ok(Configured { config, is_builtin })
     }
 
+    /// All configurations that the command line names, if there are several. Each has a
+    /// database of its own: what the environment says about one holds for none of them.
+    pub(super) fn several(&self) -> Result<Option<Vec<Config>>, Trouble> {
+        if self.configs.len() < 2 {
+            return Ok(None);
+        }
+        let read = self.configs.iter().map(|name| Ok(configuration(name)?.0));
+        read.collect::<Result<Vec<_>, _>>().map(Some)
+    }
+
     /// The configuration if there is one, for commands that can do without.
     pub(super) fn configured_if_any(&self) -> Result<Option<Configured>, Trouble> {
-        if self.config.is_none() && !Path::new("jobs.toml").exists() {
+        if self.configs.is_empty() && !Path::new("jobs.toml").exists() {
             return Ok(None);
         }
         self.configured().map(Some)
@@ -174,6 +190,14 @@ async fn open_used(
 ) -> Result<Option<(Store, Keys)>, store::Error> {
     let store = database.open_existing().await?;
     Ok(store.bound_keys(&config.app.client_id).await?.map(|keys| (store, keys)))
+}
+
+/// A configuration as named, and whether it is the embedded example.
+fn configuration(name: &OsStr) -> Result<(Config, bool), Trouble> {
+    match name == "builtin" {
+        true => Ok((Config::builtin().map_err(Trouble::Config)?, true)),
+        false => Ok((read(Path::new(name))?, false)),
+    }
 }
 
 pub(super) fn read(path: &Path) -> Result<Config, Trouble> {

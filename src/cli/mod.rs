@@ -65,7 +65,7 @@ Each command has examples of its own: worker check --help";
 struct Arguments {
     /// The configuration; `builtin` is the embedded example. Without it: ./jobs.toml
     #[arg(long, global = true, value_name = "FILE", env = "WORKER_CONFIG")]
-    config: Option<OsString>,
+    config: Vec<OsString>,
     /// How log lines look on standard error; auto is text on a terminal, JSON elsewhere
     #[arg(long, global = true, value_enum, default_value = "auto", env = "WORKER_LOG")]
     log: LogFormat,

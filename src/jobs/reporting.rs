@@ -75,6 +75,7 @@ pub async fn gather(
     let names: Vec<&str> = config.campaign.stages.iter().map(|stage| stage.name.as_str()).collect();
     Ok(Document {
         app: config.app.name.clone(),
+        client_id: config.app.client_id.clone(),
         made_at: now,
         today,
         time_zone: config.campaign.zone.name().to_owned(),

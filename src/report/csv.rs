@@ -30,10 +30,31 @@ pub fn columns() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// `out` cannot be written.
 pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    head("", out)?;
+    rows(document, "", out)
+}
+
+/// Writes the days of several apps, each with its name in front.
+///
+/// # Errors
+/// `out` cannot be written.
+pub fn write_several(apps: &[Document], out: &mut dyn Write) -> io::Result<()> {
+    head("app,", out)?;
+    for app in apps {
+        let name = app.app.replace('"', "\"\"");
+        rows(app, &format!("\"{name}\","), out)?;
+    }
+    Ok(())
+}
+
+fn head(first: &str, out: &mut dyn Write) -> io::Result<()> {
     let mut head = vec!["day", "kind"];
     head.extend(columns());
     head.extend(FORESEEN);
-    writeln!(out, "{}", head.join(","))?;
+    writeln!(out, "{first}{}", head.join(","))
+}
+
+fn rows(document: &Document, first: &str, out: &mut dyn Write) -> io::Result<()> {
     for day in &document.days {
         let mut cells = vec![day.day.to_string(), "counted".to_owned()];
         cells.extend(
@@ -42,7 +63,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
             }),
         );
         cells.extend(FORESEEN.map(|_| String::new()));
-        writeln!(out, "{}", cells.join(","))?;
+        writeln!(out, "{first}{}", cells.join(","))?;
     }
     let course = document.outlook.projection().map(|projection| projection.course.as_slice());
     for ahead in course.unwrap_or_default() {
@@ -51,7 +72,7 @@ pub fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
         for Interval { low, middle, high } in [ahead.awaiting, ahead.ready_percent] {
             cells.extend([low, middle, high].map(|value| value.to_string()));
         }
-        writeln!(out, "{}", cells.join(","))?;
+        writeln!(out, "{first}{}", cells.join(","))?;
     }
     Ok(())
 }

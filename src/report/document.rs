@@ -12,6 +12,7 @@ use super::progress::Progress;
 #[derive(Debug, Serialize)]
 pub struct Document {
     pub app: String,
+    pub client_id: String,
     pub made_at: DateTime<Utc>,
     /// The campaign's day on which it was made, and its zone.
     pub today: NaiveDate,

@@ -16,5 +16,6 @@ pub mod progress;
 pub mod pseudonym;
 pub mod publish;
 pub mod text;
+pub mod together;
 
 pub use html::simulated::write as calendar_html;

@@ -59,6 +59,7 @@ async fn eight_replicas_that_are_killed_on_a_database_that_restarts_run_each_fir
         assert!(matches!(code, Some(0 | 1)), "{code:?}: {:#?}", replica.lines());
     }
     // Whoever comes then finds nothing that is stuck.
+    cluster.is_back(sending.pg.as_ref().expect("one")).await;
     sending.leases_run_out().await;
     sending.configure(&[]);
     let last = sending.run();

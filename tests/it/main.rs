@@ -79,6 +79,7 @@ mod schedule_croner;
 mod schema;
 mod secrets;
 mod settling;
+mod several_apps;
 mod signals;
 mod simulation;
 mod smtp;

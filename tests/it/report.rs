@@ -183,12 +183,10 @@ async fn held(sending: &Sending) -> Vec<String> {
     held
 }
 
-/// Makes the pictures of docs/report.md: `cargo test --test it pictures -- --ignored`, with
-/// `PICTURES` naming the folder for the pages.
+/// With `PICTURES` naming a folder the pages stay there: those of docs/report.md are from it.
 #[tokio::test]
-#[ignore = "writes pages to look at"]
-async fn pages_for_the_pictures_of_the_documentation() {
-    let folder = std::path::PathBuf::from(std::env::var_os("PICTURES").expect("PICTURES=FOLDER"));
+async fn the_page_of_a_campaign_half_way_late_and_done_says_so() {
+    let kept = std::env::var_os("PICTURES").map(std::path::PathBuf::from);
     let half_way = Course {
         people: 1200,
         days: 150,
@@ -213,10 +211,10 @@ async fn pages_for_the_pictures_of_the_documentation() {
         per_day: 250,
         bounces: 0.01,
     };
-    for (name, course, days, cap) in [
-        ("half-way", half_way, 130, "max_per_day = 250"),
-        ("late", late, 70, "max_per_day = 12"),
-        ("done", done, -6, "max_per_day = 250"),
+    for (name, course, days, cap, says) in [
+        ("half-way", half_way, 130, "max_per_day = 250", "Ready at the deadline"),
+        ("late", late, 70, "max_per_day = 12", "Not on track"),
+        ("done", done, -6, "max_per_day = 250", "the deadline has passed"),
     ] {
         let place = place(days);
         let toml = fs::read_to_string(place.path("jobs.toml")).unwrap();
@@ -227,10 +225,15 @@ async fn pages_for_the_pictures_of_the_documentation() {
         world.prepare().await;
         course.play(&world, &toml).await;
         world.store.close().await;
-        let page = folder.join(format!("{name}.html"));
+        let page = place.path(&format!("{name}.html"));
         let more = ["--what-if", "stage.one-more=30", "--what-if", "max_per_day=500"];
         let mut arguments = vec!["report", "--out", page.to_str().unwrap()];
         arguments.extend(if days > 0 { &more[..] } else { &[] });
         place.done(&arguments);
+        let text = fs::read_to_string(&page).unwrap();
+        assert!(text.contains(says), "{name}: {text}");
+        if let Some(folder) = &kept {
+            fs::copy(&page, folder.join(format!("{name}.html"))).unwrap();
+        }
     }
 }

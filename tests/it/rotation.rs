@@ -1,6 +1,8 @@
 //! Secrets are read when they are used, so that a new one needs no restart; and none of them
 //! is to be seen from outside.
 
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use standardwebhooks::Webhook;
@@ -9,7 +11,8 @@ use crate::always::{ANY_PORT, EVERY_SECOND};
 use crate::support::http::Request;
 use crate::support::line::lines;
 use crate::support::replica::{LONG, Replica};
-use crate::support::sending::{BY_WEBHOOK, Base, HOOK_SECRET, Sending};
+use crate::support::sending::{BY_WEBHOOK, Base, HOOK_SECRET, Sending, well};
+use crate::support::smtp::{Moment, Reaction};
 
 const NEW: &str = "whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0LW5ldw==";
 
@@ -23,10 +26,22 @@ fn is_signed(request: &Request, secret: &str) -> bool {
 
 #[tokio::test]
 async fn a_secret_in_a_file_is_rotated_without_a_restart_and_shows_nowhere() {
-    let sending = Sending::new(Base::Sqlite, &lines(0..1)).await;
+    // The secret is a new one as soon as the first delivery has come.
+    let file: Arc<OnceLock<PathBuf>> = Arc::default();
+    let secret = Arc::clone(&file);
+    let rotate = move |request: &Request| {
+        if request.path == "/hook" {
+            std::fs::write(secret.get().expect("it was told"), NEW).expect("the test's own");
+        }
+        well(request)
+    };
+    let usual = |_: &Moment| Reaction::Usual;
+    let sending = Sending::with(Base::Sqlite, &lines(0..2), usual, rotate).await;
     let hook = ("secrets = [{ env = \"HOOK_SECRET\" }]", "secrets = [{ file = \"hook\" }]");
     sending.place.write("hook", HOOK_SECRET);
-    sending.configure(&[EVERY_SECOND, ANY_PORT, BY_WEBHOOK, hook]);
+    file.set(sending.place.path("hook")).expect("it is told once");
+    let one_a_run = ("max_per_run = 5000", "max_per_run = 1");
+    sending.configure(&[EVERY_SECOND, ANY_PORT, BY_WEBHOOK, hook, one_a_run]);
     sending.prepare();
     let mut command = sending.command(&["run"]);
     command.env("WORKER_LOG_LEVEL", "trace");
@@ -39,10 +54,8 @@ async fn a_secret_in_a_file_is_rotated_without_a_restart_and_shows_nowhere() {
         }
         sending.hooks()
     };
-    assert!(is_signed(&hooks(1)[0], HOOK_SECRET));
-    sending.place.write("hook", NEW);
-    sending.show(&lines(0..2));
-    let second = &hooks(2)[1];
+    let [first, second] = &hooks(2)[..] else { panic!("one a run") };
+    assert!(is_signed(first, HOOK_SECRET));
     assert!(is_signed(second, NEW) && !is_signed(second, HOOK_SECRET));
 
     let arguments = std::fs::read_to_string(format!("/proc/{}/cmdline", replica.pid())).unwrap();

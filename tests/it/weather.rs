@@ -85,8 +85,10 @@ async fn a_server_that_stays_away_ends_the_run_and_nothing_is_half_done() {
     assert_eq!(run.ends(), Some(1), "{:#?}", run.lines());
     assert_eq!(run.lines().pop().expect("a last line")["message"], "progress report");
     cluster.go_on();
-    // The answer to the third could not be written down: it is called unknown, and never
-    // sent again.
+    cluster.is_back(sending.pg.as_ref().expect("one")).await;
+    // The answer to the third could not be written down: when its lease has run out it is
+    // called unknown, and never sent again.
+    sending.leases_run_out().await;
     let next = sending.run();
     assert_eq!(next.code, Some(3), "{next}");
     assert_once(&sending);
@@ -111,8 +113,9 @@ async fn a_run_waits_for_a_server_that_comes_up_after_it_and_for_a_standby_to_ta
     sending.execute("ALTER DATABASE state SET default_transaction_read_only = on").await;
     let mut run = Replica::start(sending.command(&["run-once"]));
     run.tells("waiting for the database");
-    let writable = "SET default_transaction_read_only = off; \
-                    ALTER DATABASE state SET default_transaction_read_only = off";
+    // Whoever connects meanwhile may only read, the test too.
+    let writable = "BEGIN READ WRITE; \
+                    ALTER DATABASE state SET default_transaction_read_only = off; COMMIT";
     sending.execute(writable).await;
     sending.pg.as_ref().expect("one").kill_others().await;
     assert_eq!(run.ends(), Some(0), "{:#?}", run.lines());

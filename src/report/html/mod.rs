@@ -4,6 +4,7 @@
 mod charts;
 pub mod simulated;
 mod tables;
+mod together;
 
 use std::io::{self, Write};
 
@@ -17,11 +18,13 @@ use crate::domain::forecast::Outlook;
 use super::chart::grouped;
 use super::document::Document;
 use super::text::{counts, foreseen};
+use super::together::Together;
 use charts::Figure;
 use tables::Table;
 
 const PAGE: &str = include_str!("report.html.j2");
 const PARTS: &str = include_str!("parts.html.j2");
+const TOGETHER: &str = include_str!("together.html.j2");
 const STYLE: &str = include_str!("style.css");
 
 /// A number with its name.
@@ -43,6 +46,7 @@ struct Fact {
 /// All that the template is given.
 #[derive(Serialize)]
 struct Page<'a> {
+    style: &'static str,
     app: &'a str,
     today: String,
     headline: String,
@@ -84,23 +88,27 @@ pub fn write(document: &Document, campaign: &Campaign, out: &mut dyn Write) -> i
     out.write_all(page.as_bytes())
 }
 
-/// What draws a page: the template, with the style and the parts of all.
-fn environment(name: &'static str, page: &str) -> Result<Environment<'static>, minijinja::Error> {
+/// Writes the page of several apps.
+///
+/// # Errors
+/// `out` cannot be written.
+pub fn write_together(together: &Together, out: &mut dyn Write) -> io::Result<()> {
+    let page = Value::from(Serde(together::page(together, STYLE)));
+    let page = render(TOGETHER, page).map_err(io::Error::other)?;
+    out.write_all(page.as_bytes())
+}
+
+fn render(template: &str, page: Value) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|name| match name.ends_with(".html.j2") {
-        true => AutoEscape::Html,
-        false => AutoEscape::None,
-    });
-    environment.add_template("style.css", STYLE)?;
-    environment.add_template("parts.html.j2", PARTS)?;
-    let source = format!("{{% from \"parts.html.j2\" import figure, table %}}{page}");
-    environment.add_template_owned(name, source)?;
-    Ok(environment)
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_template("parts", PARTS)?;
+    let source = format!("{{% from \"parts\" import head, figure, table %}}{template}");
+    environment.add_template_owned("page", source)?;
+    environment.get_template("page")?.render(page)
 }
 
 fn page(document: &Document, campaign: &Campaign) -> Result<String, minijinja::Error> {
-    let environment = environment("report.html.j2", PAGE)?;
     let changes = document.changes.as_ref().map(|changes| {
         let words = changes.by.iter();
         let words: Vec<String> =
@@ -109,7 +117,8 @@ fn page(document: &Document, campaign: &Campaign) -> Result<String, minijinja::E
         Since { since: changes.since.to_string(), text }
     });
     let anomalies: Vec<&str> = document.anomalies.iter().map(|it| it.text.as_str()).collect();
-    environment.get_template("report.html.j2")?.render(Value::from(Serde(Page {
+    let page = Page {
+        style: STYLE,
         app: &document.app,
         today: document.today.to_string(),
         headline: headline(document),
@@ -133,7 +142,8 @@ fn page(document: &Document, campaign: &Campaign) -> Result<String, minijinja::E
         facts: facts(document, campaign),
         listed: tables::listed(document),
         made: made(document, campaign),
-    })))
+    };
+    render(PAGE, Value::from(Serde(page)))
 }
 
 fn sentence(text: &str) -> String {

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::charts::{self, Figure};
 use super::tables::{Table, words};
-use super::{environment, sentence};
+use super::{STYLE, render, sentence};
 use crate::report::calendar::{Course, Simulated};
 use crate::report::chart::grouped;
 use crate::report::text::foreseen;
@@ -35,6 +35,7 @@ struct Part {
 
 #[derive(Serialize)]
 struct Page<'a> {
+    style: &'static str,
     app: &'a str,
     headline: String,
     lead: String,
@@ -55,7 +56,6 @@ pub fn write(simulated: &Simulated, zone: Tz, out: &mut dyn Write) -> io::Result
 }
 
 fn page(simulated: &Simulated, zone: Tz) -> Result<String, minijinja::Error> {
-    let environment = environment("simulated.html.j2", PAGE)?;
     let day = |at: DateTime<Utc>| at.with_timezone(&zone).format("%-d %B %Y").to_string();
     let end = &simulated.with_customers.ending;
     let share = percent(end.ready_percent_at_deadline.or(end.ready_percent));
@@ -85,7 +85,8 @@ fn page(simulated: &Simulated, zone: Tz) -> Result<String, minijinja::Error> {
         other.tables.insert(0, differences);
         courses.insert(1, other);
     }
-    environment.get_template("simulated.html.j2")?.render(Value::from(Serde(Page {
+    let page = Value::from(Serde(Page {
+        style: STYLE,
         app: &simulated.app,
         headline: format!("{share} ready at the deadline, {} lost", grouped(lost)),
         lead: format!(
@@ -106,7 +107,8 @@ fn page(simulated: &Simulated, zone: Tz) -> Result<String, minijinja::Error> {
             "Seed {}. Nothing real was called or written. The document in JSON has everything, event by event.",
             simulated.seed
         ),
-    })))
+    }));
+    render(PAGE, page)
 }
 
 fn percent(percent: Option<f64>) -> String {

@@ -12,24 +12,24 @@ const MOST: usize = 15;
 
 #[derive(Serialize)]
 pub struct Table {
-    title: String,
-    head: Vec<&'static str>,
-    rows: Vec<Row>,
+    pub(super) title: String,
+    pub(super) head: Vec<&'static str>,
+    pub(super) rows: Vec<Row>,
     /// Its cells are words, not numbers.
-    is_text: bool,
+    pub(super) is_text: bool,
 }
 
 #[derive(Serialize)]
-struct Row {
+pub(super) struct Row {
     kind: &'static str,
     cells: Vec<String>,
 }
 
-fn row(cells: impl Into<Vec<String>>) -> Row {
+pub(super) fn row(cells: impl Into<Vec<String>>) -> Row {
     Row { kind: "", cells: cells.into() }
 }
 
-fn table(title: &str, head: &[&'static str], rows: Vec<Row>) -> Table {
+pub(super) fn table(title: &str, head: &[&'static str], rows: Vec<Row>) -> Table {
     Table { title: title.to_owned(), head: head.to_vec(), rows, is_text: false }
 }
 

@@ -34,6 +34,7 @@ fn campaign() -> Campaign {
 fn empty() -> Document {
     Document {
         app: "Acme <Books> & \"Sons\"".into(),
+        client_id: "0123456789ABCDEF0123456789ABCDEF".to_owned(),
         made_at: "2026-12-31T12:00:00Z".parse().unwrap(),
         today: day("2027-01-01"),
         time_zone: "Pacific/Auckland".into(),

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use sqlx::{Connection, PgConnection};
+
 use super::pg::Pg;
 use super::replica::{LONG, signal};
 use super::server::{Recipe, Server, program};
@@ -71,5 +73,14 @@ impl Cluster {
 
     pub fn go_on(&self) {
         std::fs::remove_file(self.server.dir.join("down")).expect("it was stopped");
+    }
+
+    /// Waits until it answers again.
+    pub async fn is_back(&self, database: &Pg) {
+        let deadline = Instant::now() + LONG;
+        while PgConnection::connect(&database.url()).await.is_err() {
+            assert!(Instant::now() < deadline, "it does not come back");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
