@@ -3,6 +3,8 @@
 pub mod advice;
 pub mod aftermath;
 pub mod anomalies;
+pub mod calendar;
+pub mod calendar_text;
 pub mod chart;
 pub mod csv;
 pub mod document;
@@ -16,3 +18,5 @@ pub mod pseudonym;
 pub mod publish;
 pub mod text;
 pub mod together;
+
+pub use html::simulated::write as calendar_html;

@@ -60,7 +60,7 @@ pub(super) async fn append(tx: &mut Tx, acts: &[Act]) -> Result<(), Error> {
     let add = format!(
         "INSERT INTO audit (number, at, run_id, kind, subject, person, by_name, detail, hash) \
          SELECT n.number, n.at, n.run, n.kind, n.subject, n.person, n.by, n.detail, n.hash FROM {}",
-        Dialect::of_tx(tx).records(&COLUMNS_OF_RECORD)
+        Dialect::of_tx(tx).records(&COLUMNS_OF_RECORD, entries.len())
     );
     match tx {
         Tx::Sqlite(tx) => {
@@ -208,6 +208,18 @@ impl Store {
             }
         });
         Ok(())
+    }
+
+    /// The entries after a number, in order.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn audit_after(&self, number: i64) -> Result<Vec<Entry>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM audit WHERE number > $1 ORDER BY number");
+        let rows: Vec<Row> = with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(number).fetch_all(db).await
+        })?;
+        Ok(rows.into_iter().map(Entry::from).collect())
     }
 
     /// The entries about any of these, in order.

@@ -83,6 +83,44 @@ async fn both_databases_have_the_same_indexes() {
         let theirs = postgres.texts(&indexes(&table, "con.oid IS NULL", "c.relname")).await;
         assert_eq!(ours, theirs, "{table}");
 
+        // Which rows are in it: PostgreSQL says the condition in its own words, so that of
+        // most it is compared as it was written, and of the others that there is one.
+        let ours = sqlite
+            .texts(&format!(
+                "SELECT m.name || ' ' || CASE instr(m.sql, 'WHERE ') WHEN 0 THEN '' \
+                        ELSE substr(m.sql, instr(m.sql, 'WHERE ') + 6) END \
+                 FROM sqlite_master m WHERE m.type = 'index' AND m.tbl_name = '{table}' \
+                    AND m.sql IS NOT NULL"
+            ))
+            .await;
+        let theirs = postgres
+            .texts(&format!(
+                "SELECT c.relname || ' ' || coalesce(pg_get_expr(i.indpred, i.indrelid), '') \
+                 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+                 LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid \
+                 WHERE i.indrelid = '{table}'::regclass AND con.oid IS NULL"
+            ))
+            .await;
+        assert_eq!(conditions(&ours), conditions(&theirs), "{table}");
+
+        let ours = sqlite
+            .texts(&format!(
+                "SELECT m.name || ' ' || CASE instr(m.sql, 'WHERE ') WHEN 0 THEN '' \
+                        ELSE substr(m.sql, instr(m.sql, 'WHERE ') + 6) END \
+                 FROM sqlite_master m WHERE m.type = 'index' AND m.tbl_name = '{table}' \
+                    AND m.sql IS NOT NULL"
+            ))
+            .await;
+        let theirs = postgres
+            .texts(&format!(
+                "SELECT c.relname || ' ' || coalesce(pg_get_expr(i.indpred, i.indrelid), '') \
+                 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+                 LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid \
+                 WHERE i.indrelid = '{table}'::regclass AND con.oid IS NULL"
+            ))
+            .await;
+        assert_eq!(conditions(&ours), conditions(&theirs), "{table}");
+
         let ours = sqlite
             .texts(&format!(
                 "SELECT columns FROM (\
@@ -97,6 +135,15 @@ async fn both_databases_have_the_same_indexes() {
             theirs.iter().filter_map(|index| index.rsplit(' ').next()).collect();
         assert_eq!(ours, theirs, "the keys of {table}");
     }
+}
+
+/// The condition of each index, without what PostgreSQL adds to a list of words.
+fn conditions(indexes: &[String]) -> Vec<String> {
+    let plain = |index: &String| {
+        let index = index.replace("= ANY (ARRAY[", "IN (").replace("])", ")");
+        index.replace("::text", "").replace(['(', ')'], "")
+    };
+    indexes.iter().map(plain).collect()
 }
 
 fn indexes(table: &str, which: &str, name: &str) -> String {

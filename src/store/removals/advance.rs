@@ -196,17 +196,20 @@ impl Store {
              FROM {} WHERE removals.removal_id = n.id AND removals.fence = n.fence \
                 AND removals.state IN ('leased', 'deleting', 'unknown') \
              RETURNING {CHANGED}",
-            Dialect::of(self).records(&[
-                ("id", Kind::Uuid),
-                ("fence", Kind::Int),
-                ("state", Kind::Text),
-                ("outcome", Kind::Text),
-                ("correlation", Kind::Text),
-                ("due", Kind::Time),
-                ("settled", Kind::Time),
-                ("lost", Kind::Int),
-                ("counts", Kind::Bool),
-            ])
+            Dialect::of(self).records(
+                &[
+                    ("id", Kind::Uuid),
+                    ("fence", Kind::Int),
+                    ("state", Kind::Text),
+                    ("outcome", Kind::Text),
+                    ("correlation", Kind::Text),
+                    ("due", Kind::Time),
+                    ("settled", Kind::Time),
+                    ("lost", Kind::Int),
+                    ("counts", Kind::Bool),
+                ],
+                records.len(),
+            )
         );
         let records = serde_json::to_string(&records).unwrap_or_default();
         let changed: Vec<Changed> = with_tx!(&mut *tx, db => {
@@ -241,11 +244,10 @@ impl Store {
                 AND removals.state = 'leased' AND removals.lease_owner = $2 \
                 AND removals.lease_until > $3 \
              RETURNING {CHANGED}",
-            Dialect::of(self).records(&[
-                ("id", Kind::Uuid),
-                ("fence", Kind::Int),
-                ("looked", Kind::Time),
-            ])
+            Dialect::of(self).records(
+                &[("id", Kind::Uuid), ("fence", Kind::Int), ("looked", Kind::Time),],
+                records.len(),
+            )
         );
         let records = serde_json::to_string(&records).unwrap_or_default();
         Ok(with_tx!(&mut *tx, db => {

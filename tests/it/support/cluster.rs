@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use sqlx::{Connection, PgConnection};
+use worker::clock::{Clock, SystemClock};
 
 use super::pg::Pg;
 use super::replica::{LONG, signal};
