@@ -26,7 +26,7 @@ use super::stop::{LOST_IN_A_ROW, Stop};
 use super::verdict::{Answered, Became, judge, released};
 
 /// Calls at a time, as Xero allows.
-pub(super) const AT_ONCE: usize = 5;
+const AT_ONCE: usize = 5;
 /// How often one is looked at whose look does not last until its turn.
 const LOOKS: u32 = 2;
 /// How long a removal stays in a worker's hands without a sign of life.

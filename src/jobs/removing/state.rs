@@ -8,7 +8,6 @@ use uuid::Uuid;
 use crate::jobs::Failure;
 use crate::store::removals::{Ended, Leased, Wanted};
 
-use super::act::AT_ONCE;
 use super::stop::Stop;
 use super::verdict::released;
 
@@ -67,7 +66,8 @@ impl State {
     pub fn wants_more(&self, batch: usize) -> bool {
         self.stop.is_none()
             && !self.is_filling
-            && self.ready.len() < AT_ONCE.min(batch)
+            // Early enough that those who fly do not wait for a look.
+            && self.ready.len() < (batch / 3).max(1)
             && !(self.works.is_empty() && self.again.is_empty())
     }
 
