@@ -80,7 +80,7 @@ impl Cluster {
         let deadline = Instant::now() + LONG;
         while PgConnection::connect(&database.url()).await.is_err() {
             assert!(Instant::now() < deadline, "it does not come back");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }
