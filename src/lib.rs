@@ -94,6 +94,9 @@
 //! | did this message go out? | [`delivery::outcome`], `docs/email.md`, `docs/webhooks.md` |
 //! | what does this answer of Xero's mean? | [`xero::answer`], [`xero::error`], and `docs/xero.md` |
 //! | how often is Xero called? | [`xero::limits`], [`jobs::calling`] |
+//! | how would the whole campaign go? | [`simulation`], [`report::calendar`], and `docs/simulation.md` |
+//! | are the promises kept, whatever goes wrong? | [`simulation::proof`] |
+//! | what reaches the world outside, and what stands in for it? | [`jobs::outside`] |
 //! | what does Xero do, as far as is known? | [`simulation::xero`], and `docs/xero.md` |
 //! | when does a job begin, and who runs it? | [`jobs::firing`], [`jobs::scheduler`], [`jobs::hold`], and `docs/running.md` |
 //! | what happens when the database goes away, or the process is to stop? | [`jobs::weather`], [`jobs::shutdown`] |

@@ -200,7 +200,7 @@ fn configuration(name: &OsStr) -> Result<(Config, bool), Trouble> {
     }
 }
 
-fn read(path: &Path) -> Result<Config, Trouble> {
+pub(super) fn read(path: &Path) -> Result<Config, Trouble> {
     let bytes = std::fs::read(path).map_err(|error| {
         Trouble::Usage(
             format!("the configuration {} cannot be read: {error}", path.display()),

@@ -30,6 +30,7 @@ mod run;
 mod run_once;
 pub mod scopes;
 mod settle;
+mod simulate;
 mod status;
 mod suppress;
 mod table;
@@ -87,6 +88,8 @@ enum Command {
     Status(status::Arguments),
     /// The full progress report: where it stands, how it goes, and where it will end
     Report(report::Arguments),
+    /// The whole campaign on a copy, with a virtual clock: who is told what, when, and how it ends
+    Simulate(simulate::Arguments),
     /// Everything known and decided about a connection, and what comes next
     Explain(explain::Arguments),
     /// Who is due for which stage now, for hosts that send with their own means
@@ -175,6 +178,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
             Command::Healthcheck(arguments) => healthcheck::run(&context, arguments).await,
             Command::Status(arguments) => status::run(&context, arguments).await,
             Command::Report(arguments) => report::run(&context, arguments).await,
+            Command::Simulate(arguments) => simulate::run(&context, arguments).await,
             Command::Explain(arguments) => explain::run(&context, arguments).await,
             Command::Due(arguments) => due::run(&context, arguments).await,
             Command::Preview(arguments) => preview::run(&context, arguments).await,

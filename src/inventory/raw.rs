@@ -26,6 +26,11 @@ impl Span {
         self.len == 0
     }
 
+    /// The same field where its text stands so much farther on.
+    pub(super) fn moved(self, by: usize) -> Self {
+        if self.is_empty() { self } else { Self { start: self.start + by as u32, ..self } }
+    }
+
     pub(super) fn range(self) -> Range<usize> {
         let start = self.start as usize;
         start..start + self.len as usize
@@ -78,8 +83,8 @@ impl Batch {
 /// One row, not parsed yet.
 #[derive(Clone, Copy, Debug)]
 pub struct RawRow<'a> {
-    entry: &'a Entry,
-    text: &'a str,
+    pub(super) entry: &'a Entry,
+    pub(super) text: &'a str,
 }
 
 impl<'a> RawRow<'a> {

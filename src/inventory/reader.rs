@@ -1,6 +1,7 @@
 //! The one way to read an inventory, whatever its kind.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use tokio::task::AbortHandle;
@@ -11,8 +12,9 @@ use super::columns::Columns;
 use super::error::Error;
 use super::feed::{self, Feed, Halt, Message, Outlet};
 use super::file::Input;
+use super::memory::KeptRow;
 use super::raw::Batch;
-use super::{csv, jsonl, sql};
+use super::{csv, jsonl, memory, sql};
 
 /// Where the connections are stored.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub enum Source {
     Jsonl {
         path: PathBuf,
     },
+    /// Rows in memory as they are at one moment.
+    Rows(Vec<Arc<KeptRow>>),
     /// PostgreSQL, MySQL, MariaDB or SQLite, by the scheme of the URL.
     Sql {
         url: SecretString,
@@ -145,6 +149,17 @@ fn start(source: Source, columns: Columns, feed: Feed) -> (Progress, Option<Abor
         Source::Jsonl { path } => {
             on_a_thread(feed, move |feed| jsonl::read(Input::open(&path)?, &columns, feed));
             (bytes, None)
+        }
+        Source::Rows(rows) => {
+            let reading = async move {
+                let mut feed = feed;
+                let outcome = memory::read(&rows, &mut feed).await;
+                if let Some(message) = feed::last(outcome) {
+                    // Nobody left to tell.
+                    drop(feed.send(message).await);
+                }
+            };
+            (Progress::Rows { read: 0 }, Some(tokio::spawn(reading).abort_handle()))
         }
         Source::Sql { url, query, selection } => {
             let reading = async move {

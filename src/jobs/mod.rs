@@ -21,6 +21,7 @@ pub mod hold;
 pub mod holder;
 pub mod messages;
 pub mod outcomes;
+pub mod outside;
 pub mod planning;
 pub mod preflight;
 pub mod progress;

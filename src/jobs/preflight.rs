@@ -9,7 +9,6 @@ use reqwest::Client;
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::delivery::probe;
 use crate::domain::reason::Code;
 use crate::domain::row::Flow;
 use crate::domain::scopes::{Scope, ScopeSet};
@@ -17,6 +16,8 @@ use crate::store::preflights::PreflightRecord;
 use crate::store::{self, Store};
 use crate::web;
 use crate::xero::authorise::{App, Verdict};
+
+use super::outside::Asked;
 
 /// How long Xero or the host's page may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,8 +38,8 @@ pub struct Preflight<'a> {
     pub store: &'a Store,
     pub config: &'a Config,
     pub now: DateTime<Utc>,
-    /// `None` makes no request and only tells what failed the last time.
-    pub client: Option<&'a Client>,
+    /// `None` asks nobody and only tells what failed the last time.
+    pub asked: Option<&'a Asked>,
 }
 
 /// The client that the checks use; `roots` are trusted beside the system's.
@@ -107,14 +108,14 @@ impl Preflight<'_> {
             if last.passed && last.day == self.today() {
                 return Ok(None);
             }
-            if self.client.is_none() {
+            if self.asked.is_none() {
                 return Ok(stored(last));
             }
         }
-        let Some(client) = self.client else { return Ok(None) };
+        let Some(whom) = self.asked else { return Ok(None) };
         let mut finding = None;
         for scopes in consents {
-            finding = of_verdict(xero.asks_for(client, scopes).await, scopes);
+            finding = of_verdict(whom.about_scopes(&xero, scopes).await, scopes);
             if finding.is_some() {
                 break;
             }
@@ -135,10 +136,10 @@ impl Preflight<'_> {
             )));
         };
         let configuration = hash(&[address.with_token("{token}")]);
-        let Some(client) = self.client else {
+        let Some(asked) = self.asked else {
             return Ok(self.last(RECONNECT, &configuration).await?.and_then(stored));
         };
-        let answered = probe::answers(client, |token| address.with_token(token)).await;
+        let answered = asked.about_reconnecting(|token| address.with_token(token)).await;
         let finding = answered.err().map(|why| {
             failed(
                 format!("the address of [app] reconnect_url does not answer: {why}"),

@@ -11,10 +11,11 @@ use crate::report::plan::{BlockedBy, Plan};
 use super::confirming;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::preflight::{self, Finding, Preflight};
+use super::outside::Asked;
+use super::preflight::{Finding, Preflight};
 use super::prompt_step::PromptStep;
 use super::run::{Finished, Setting};
-use super::weather::{self, ahead};
+use super::weather;
 
 /// Whether nothing may be sent.
 pub(super) fn is_blocked(plan: &Plan) -> bool {
@@ -37,7 +38,7 @@ impl Setting<'_> {
         step: &PromptStep<'_>,
         channels: &BTreeSet<String>,
         finished: &mut Finished,
-    ) -> Result<Option<reqwest::Client>, Failure> {
+    ) -> Result<Option<Asked>, Failure> {
         if !self.config.prompts.enabled {
             return Ok(None);
         }
@@ -51,7 +52,7 @@ impl Setting<'_> {
             self.block(Code::DatabaseMoved, format!("{}: {remedy}", moved.text), finished);
         }
         if !self.dry_run
-            && let Some(text) = weather::differing(ahead(store, self.clock).await?)
+            && let Some(text) = weather::differing(step.workplace.ahead(self.clock).await?)
         {
             self.block(Code::ClockDiffers, text, finished);
         }
@@ -64,27 +65,23 @@ impl Setting<'_> {
             self.block(Code::NotConfirmed, lacks, finished);
         }
         // Nobody is asked anything where nothing would be sent.
-        let client = match self.dry_run || is_blocked(&finished.plan) {
+        let asked = match self.dry_run || is_blocked(&finished.plan) {
             true => None,
-            false => match preflight::client(self.config.xero.roots.as_deref()) {
-                Ok(client) => Some(client),
+            false => match step.workplace.asked(self.config) {
+                Ok(asked) => Some(asked),
                 Err(finding) => {
                     self.block_on(finding, finished);
                     return Ok(None);
                 }
             },
         };
-        let preflight = Preflight {
-            store,
-            config: self.config,
-            now: self.clock.now(),
-            client: client.as_ref(),
-        };
+        let preflight =
+            Preflight { store, config: self.config, now: self.clock.now(), asked: asked.as_ref() };
         let own = store.own_required_sets().await?;
         for finding in preflight.check(&own).await? {
             self.block_on(finding, finished);
         }
-        Ok(client)
+        Ok(asked)
     }
 
     fn block_on(&self, finding: Finding, finished: &mut Finished) {

@@ -23,6 +23,7 @@ use super::bearings::Bearings;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::messages::{Unready, tried_renderer};
+use super::outside::Asked;
 use super::planning::Work;
 use super::prompt_gates::is_blocked;
 use super::prompting::{Composed, Composer, Made, Prompting, Stop, Ways};
@@ -49,8 +50,8 @@ pub(super) struct PromptStep<'a> {
 struct Means<'a> {
     renderer: &'a Renderer,
     channels: BTreeSet<String>,
-    /// Asks whether the links lead anywhere; `None` where nobody gets one.
-    client: Option<reqwest::Client>,
+    /// Who is asked whether the links lead anywhere; `None` where nobody gets one.
+    asked: Option<Asked>,
 }
 
 impl Setting<'_> {
@@ -95,11 +96,11 @@ impl Setting<'_> {
             }
         };
         let channels = channels(&mut work)?;
-        let client = self.gates_of_prompts(&step, &channels, finished).await?;
+        let asked = self.gates_of_prompts(&step, &channels, finished).await?;
         let is_blocked = is_blocked(&finished.plan);
         match (&renderer, is_blocked || self.dry_run) {
             (Some(renderer), false) => {
-                let means = Means { renderer, channels, client };
+                let means = Means { renderer, channels, asked };
                 self.send(step, means, &mut work, finished, random).await
             }
             _ => self.foretell(&step, renderer.as_ref(), &mut work, finished).await,
@@ -227,8 +228,8 @@ impl Setting<'_> {
         finished: &mut Finished,
         random: &mut (dyn rand::Rng + Send),
     ) -> Result<(), Failure> {
-        let Means { renderer, channels, client } = means;
-        let ways = Ways::open(self.config, &channels, self.env);
+        let Means { renderer, channels, asked } = means;
+        let ways = Ways::open(self.config, &channels, self.env, step.workplace.outside());
         for (channel, why) in &ways.unusable {
             let text = format!("{channel} cannot be used: {why}: {}", why.remedy());
             self.block(Code::ChannelNotReady, text, finished);
@@ -268,7 +269,7 @@ impl Setting<'_> {
                 run: step.run_id,
                 owner,
                 fresh_until: step.looked_at + FRESH,
-                client: client.as_ref(),
+                asked: asked.as_ref(),
             };
             let chance = StdRng::from_rng(random);
             let plan = &mut finished.plan;

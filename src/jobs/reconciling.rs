@@ -21,7 +21,7 @@ use crate::xero::connections::{Connections, Listed, Listing};
 use super::failure::Failure;
 use super::run::Setting;
 use super::workplace::Workplace;
-use super::{calling, returning, scan};
+use super::{returning, scan};
 
 /// Removed connections looked up at once.
 const BATCH: usize = 500;
@@ -175,15 +175,19 @@ impl Setting<'_> {
             objection = tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return Err(scan::Error::Interrupted.into()),
-                objection = self.read_list(store, run_id) => objection?,
+                objection = self.read_list(workplace, run_id) => objection?,
             };
         }
         returning::note(store, self.config.campaign.required, self.clock.now(), run_id).await?;
         Ok(objection)
     }
 
-    async fn read_list(&self, store: &Store, run: Uuid) -> Result<Option<Reason>, store::Error> {
-        let xero = match calling::client(self.config, store, self.clock, self.env) {
+    async fn read_list(
+        &self,
+        workplace: &Workplace,
+        run: Uuid,
+    ) -> Result<Option<Reason>, store::Error> {
+        let xero = match workplace.xero(self.config, self.clock, self.env) {
             Ok(xero) => xero,
             Err(why) => {
                 tracing::warn!(remedy = why.remedy(), "Xero's list cannot be read: {why}");
@@ -191,8 +195,8 @@ impl Setting<'_> {
             }
         };
         let reconcile = Reconcile {
-            store,
-            xero: &xero,
+            store: &workplace.store,
+            xero: &*xero,
             clock: self.clock,
             max_change_percent: self.config.guard.max_change_percent,
             run,

@@ -12,7 +12,7 @@ use crate::report::plan::{BlockedBy, Plan};
 use super::confirming;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::preflight::{self, Preflight};
+use super::preflight::Preflight;
 use super::remove_step::RemoveStep;
 use super::removing::{Signed, Standing, made_by};
 use super::run::{Finished, Setting};
@@ -109,7 +109,7 @@ impl Setting<'_> {
         if step.looked_at + age <= now {
             self.bar(Code::InventoryStale.into(), finished);
         }
-        if let Some(text) = weather::differing(weather::ahead(store, self.clock).await?) {
+        if let Some(text) = weather::differing(step.workplace.ahead(self.clock).await?) {
             self.bar(Code::ClockDiffers.because(text), finished);
         }
         let room = store.room(self.config.app.connection_cap).await?;
@@ -117,10 +117,10 @@ impl Setting<'_> {
             self.bar(reason, finished);
         }
         // Nobody is asked anything where nothing would be removed.
-        let client = match self.dry_run || is_blocked(&finished.plan) {
+        let asked = match self.dry_run || is_blocked(&finished.plan) {
             true => None,
-            false => match preflight::client(self.config.xero.roots.as_deref()) {
-                Ok(client) => Some(client),
+            false => match step.workplace.asked(self.config) {
+                Ok(asked) => Some(asked),
                 Err(finding) => {
                     let text = format!("{}: {}", finding.text, finding.remedy);
                     self.bar(finding.code.because(text), finished);
@@ -128,7 +128,7 @@ impl Setting<'_> {
                 }
             },
         };
-        let preflight = Preflight { store, config: self.config, now, client: client.as_ref() };
+        let preflight = Preflight { store, config: self.config, now, asked: asked.as_ref() };
         let own = store.own_required_sets().await?;
         for finding in preflight.check(&own).await? {
             let text = format!("{}: {}", finding.text, finding.remedy);

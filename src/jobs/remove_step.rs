@@ -16,7 +16,6 @@ use crate::store::plans::{PlanEntry, PlanRecord};
 use crate::store::removals::Wanted;
 
 use super::bearings::Bearings;
-use super::calling;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::remove_gates::{exit, is_blocked};
@@ -69,8 +68,8 @@ impl Setting<'_> {
             return Ok(());
         }
         let owner = new_id(self.clock, random);
-        let settled = match calling::client(self.config, store, self.clock, self.env) {
-            Ok(xero) => settle(store, self.config, self.clock, &xero, (owner, run_id)).await?,
+        let settled = match workplace.xero(self.config, self.clock, self.env) {
+            Ok(xero) => settle(store, self.config, self.clock, &*xero, (owner, run_id)).await?,
             Err(why) => {
                 tracing::error!(
                     remedy = why.remedy(),
@@ -220,7 +219,7 @@ impl Setting<'_> {
         random: &mut (dyn rand::Rng + Send),
     ) -> Result<(), Failure> {
         let workplace = step.workplace;
-        let xero = match calling::client(self.config, &workplace.store, self.clock, self.env) {
+        let xero = match workplace.xero(self.config, self.clock, self.env) {
             Ok(xero) => xero,
             Err(why) => {
                 let text = format!("{why}: {}", why.remedy());
@@ -236,7 +235,7 @@ impl Setting<'_> {
             self.config,
             self.clock,
             self.env,
-            &xero,
+            &*xero,
             &force.keys,
             (edition, owner),
         );

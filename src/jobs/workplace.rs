@@ -2,9 +2,12 @@
 //! reaches the inventory from there.
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
+use chrono::TimeDelta;
 use secrecy::SecretString;
 
+use crate::clock::Clock;
 use crate::config::{self, Config, DatabaseUrl, Migrate};
 use crate::domain::audit::Head;
 use crate::domain::ids::TenantId;
@@ -13,7 +16,13 @@ use crate::store::home::{Home, Moved};
 use crate::store::settings::Keys;
 use crate::store::{self, Database, PrivateCopy, Store};
 
+use crate::xero::connections::Connections;
+
 use super::Failure;
+use super::calling::{self, NoClient};
+use super::outside::{Asked, Outside};
+use super::preflight::{self, Finding};
+use super::weather;
 
 /// The inventory of the embedded example, for where its file is not at hand.
 const EXAMPLE: &[u8] = include_bytes!("../../examples/connections.csv");
@@ -24,6 +33,7 @@ pub struct Workplace {
     pub keys: Keys,
     database: Database,
     copy: Option<Copy>,
+    outside: Option<Arc<dyn Outside>>,
 }
 
 /// What a dry run works on.
@@ -65,7 +75,7 @@ impl Workplace {
         if let Some(home) = database.home().await? {
             store.bind_home(&home).await?;
         }
-        Ok(Self { store, keys, database, copy: None })
+        Ok(Self { store, keys, database, copy: None, outside: None })
     }
 
     /// Makes a private copy; the original is only read.
@@ -79,7 +89,58 @@ impl Workplace {
         store.require_open().await?;
         let audit_head = store.audit_head().await?;
         let keys = store.bind(&config.app.client_id, fresh).await?;
-        Ok(Self { store, keys, database, copy: Some(Copy { database: copy, audit_head }) })
+        let copy = Some(Copy { database: copy, audit_head });
+        Ok(Self { store, keys, database, copy, outside: None })
+    }
+
+    /// The same within another world than the real one.
+    #[must_use]
+    pub fn within(self, outside: Arc<dyn Outside>) -> Self {
+        Self { outside: Some(outside), ..self }
+    }
+
+    /// What stands in for the real world, if anything does.
+    #[must_use]
+    pub fn outside(&self) -> Option<&Arc<dyn Outside>> {
+        self.outside.as_ref()
+    }
+
+    /// Xero's connections of the app.
+    ///
+    /// # Errors
+    /// The app has no client credentials, or nothing can be called over HTTPS.
+    pub fn xero<'a>(
+        &'a self,
+        config: &'a Config,
+        clock: &'a dyn Clock,
+        env: &'a (dyn Fn(&str) -> Option<OsString> + Sync),
+    ) -> Result<Box<dyn Connections + 'a>, NoClient> {
+        match &self.outside {
+            Some(outside) => Ok(outside.connections(clock)),
+            None => Ok(Box::new(calling::client(config, &self.store, clock, env)?)),
+        }
+    }
+
+    /// Whoever is asked whether links will work.
+    ///
+    /// # Errors
+    /// The roots of trust cannot be read.
+    pub fn asked(&self, config: &Config) -> Result<Asked, Finding> {
+        match &self.outside {
+            Some(outside) => Ok(Asked::Outside(Arc::clone(outside))),
+            None => Ok(Asked::Web(preflight::client(config.xero.roots.as_deref())?)),
+        }
+    }
+
+    /// How far the database's clock is ahead; of a world with a time of its own, not at all.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn ahead(&self, clock: &dyn Clock) -> Result<TimeDelta, store::Error> {
+        match &self.outside {
+            Some(_) => Ok(TimeDelta::zero()),
+            None => weather::ahead(&self.store, clock).await,
+        }
     }
 
     /// Where the record ends: of a private copy, the original's.
@@ -106,7 +167,7 @@ impl Workplace {
         let store = database.open_existing().await?;
         let keys = store.bound_keys(&config.app.client_id).await?;
         let keys = keys.unwrap_or_else(|| fresh.clone());
-        Ok(Self { store, keys, database, copy: None })
+        Ok(Self { store, keys, database, copy: None, outside: None })
     }
 
     /// Whether it is a private copy.
@@ -129,6 +190,10 @@ impl Workplace {
     /// # Errors
     /// The database cannot be used.
     pub async fn home_moved(&self) -> Result<Option<Moved>, store::Error> {
+        // A copy is a simulation's purpose.
+        if self.outside.is_some() {
+            return Ok(None);
+        }
         match self.home().await? {
             Some(home) => self.store.home_moved(&home).await,
             None => Ok(None),
@@ -171,6 +236,9 @@ impl Workplace {
         let columns = Columns::new(
             config.inventory.columns.iter().map(|(ours, theirs)| (*ours, theirs.as_str())),
         )?;
+        if let Some(outside) = &self.outside {
+            return Ok(Reader::open(outside.inventory(&selection), columns).await?);
+        }
         let source = match &config.inventory.source {
             config::Source::Csv { path } if is_builtin && !path.exists() => {
                 Source::CsvBytes(EXAMPLE)

@@ -2,6 +2,8 @@
 
 pub mod advice;
 pub mod anomalies;
+pub mod calendar;
+pub mod calendar_text;
 pub mod chart;
 pub mod csv;
 pub mod document;
@@ -15,3 +17,5 @@ pub mod pseudonym;
 pub mod publish;
 pub mod text;
 pub mod together;
+
+pub use html::simulated::write as calendar_html;

@@ -210,6 +210,18 @@ impl Store {
         Ok(())
     }
 
+    /// The entries after a number, in order.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn audit_after(&self, number: i64) -> Result<Vec<Entry>, Error> {
+        let sql = format!("SELECT {COLUMNS} FROM audit WHERE number > $1 ORDER BY number");
+        let rows: Vec<Row> = with_db!(self, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(number).fetch_all(db).await
+        })?;
+        Ok(rows.into_iter().map(Entry::from).collect())
+    }
+
     /// The entries about any of these, in order.
     ///
     /// # Errors

@@ -127,6 +127,12 @@ impl Store {
         }
     }
 
+    /// Whether nobody uses any of its connections right now.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        with_db!(self, db => db.size() as usize == db.num_idle())
+    }
+
     /// Closes all connections, finishing what they wrote.
     pub async fn close(&self) {
         with_db!(self, db => db.close().await);

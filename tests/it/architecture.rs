@@ -34,6 +34,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
         "simulation",
         &[
             "domain",
+            "schedule",
             "config",
             "delivery",
             "xero",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use worker::config::{Config, Origin};
 use worker::domain::scopes::ScopeSet;
+use worker::jobs::outside::Asked;
 use worker::jobs::preflight::{Finding, Preflight};
 use worker::web;
 
@@ -36,13 +37,13 @@ async fn check(
     now: DateTime<Utc>,
     own: &[ScopeSet],
 ) -> Vec<Finding> {
-    let client = web::client(Duration::from_millis(700), Vec::new()).unwrap();
-    let preflight = Preflight { store: &world.store, config, now, client: Some(&client) };
+    let asked = Asked::Web(web::client(Duration::from_millis(700), Vec::new()).unwrap());
+    let preflight = Preflight { store: &world.store, config, now, asked: Some(&asked) };
     preflight.check(own).await.unwrap()
 }
 
 async fn dry(world: &World, config: &Config) -> Vec<Finding> {
-    let preflight = Preflight { store: &world.store, config, now: start(), client: None };
+    let preflight = Preflight { store: &world.store, config, now: start(), asked: None };
     preflight.check(&[]).await.unwrap()
 }
 

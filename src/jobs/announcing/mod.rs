@@ -71,7 +71,7 @@ impl Setting<'_> {
         let failing: BTreeMap<String, Failing> =
             store.failing_endpoints().await?.into_iter().collect();
         let channels = waiting.iter().map(|(webhook, _)| format!("webhook:{webhook}")).collect();
-        let ways = Ways::open(self.config, &channels, self.env);
+        let ways = Ways::open(self.config, &channels, self.env, workplace.outside());
         for (channel, why) in &ways.unusable {
             let remedy = why.remedy();
             tracing::error!(remedy, "{channel} cannot be told what became of connections: {why}");

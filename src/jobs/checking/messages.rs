@@ -58,7 +58,7 @@ impl Checking<'_> {
     async fn ways(&self, checks: &mut Checks) {
         let stages = self.config.campaign.stages.iter().flat_map(|stage| &stage.channels);
         let channels: BTreeSet<String> = stages.map(ToString::to_string).collect();
-        let ways = Ways::open(self.config, &channels, self.env);
+        let ways = Ways::open(self.config, &channels, self.env, None);
         for channel in &channels {
             let (group, what) = match channel.split_once(':') {
                 Some((_, name)) => ("webhooks", format!("webhook {name}")),

@@ -4,6 +4,7 @@
 use crate::domain::advice::Warning;
 use crate::domain::row::Flow;
 use crate::domain::scopes::{ScopeSet, catalogue};
+use crate::jobs::outside::Asked;
 use crate::jobs::preflight::{self, Finding, Preflight};
 use crate::jobs::workplace::Workplace;
 use crate::store;
@@ -45,8 +46,8 @@ impl Checking<'_> {
             );
             return;
         }
-        let client = match preflight::client(self.config.xero.roots.as_deref()) {
-            Ok(client) => client,
+        let asked = match preflight::client(self.config.xero.roots.as_deref()).map(Asked::Web) {
+            Ok(asked) => asked,
             Err(Finding { text, remedy, .. }) => {
                 checks.wrong(GROUP, "https", text, remedy);
                 return;
@@ -57,7 +58,7 @@ impl Checking<'_> {
             store: &workplace.store,
             config: self.config,
             now: self.clock.now(),
-            client: Some(&client),
+            asked: Some(&asked),
         };
         if let Err(error) = self.ask(&preflight, &workplace.store, checks).await {
             let remedy = error.remedy().to_string();

@@ -103,6 +103,25 @@ impl Import<'_> {
         Ok(summary)
     }
 
+    /// Takes in that mails came back for good: each prompt, with the time.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn came_back(&self, prompts: &[(Uuid, DateTime<Utc>)]) -> Result<Summary, Error> {
+        let line = |(prompt, at): &(Uuid, DateTime<Utc>)| Line {
+            place: prompt.to_string(),
+            content: Content::Claim(Claim {
+                about: About::Prompt(Named::Digits(prompt.simple().to_string())),
+                says: Says::Bounced(Bounce::Hard),
+                at: Some(*at),
+            }),
+        };
+        let sets = self.store.scope_sets().await?;
+        let mut summary = Summary::default();
+        self.take_in(prompts.iter().map(line).collect(), &sets, &mut summary).await?;
+        Ok(summary)
+    }
+
     async fn take_in(
         &self,
         batch: Vec<Line>,

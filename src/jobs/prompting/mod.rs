@@ -30,12 +30,13 @@ use crate::store::Store;
 use crate::store::prompts::{Lease, Leased, Leasing, Shown, Spent, Start, Usage, Wanted};
 
 use super::bearings::Bearings;
+use super::outside::Asked;
 use super::planning::Work;
 use super::preflight::Preflight;
 use super::progress::Watcher;
 
 pub use compose::{Composed, Composer, Made, SHOWN_BY_MAIL};
-pub use parcel::Parcel;
+pub use parcel::{Content, Parcel, Tells};
 pub use verdict::Totals;
 pub use ways::{NoWay, Way, Ways};
 
@@ -93,8 +94,8 @@ pub struct Prompting<'a> {
     pub is_probe: bool,
     /// Until when the facts may be gone by.
     pub fresh_until: DateTime<Utc>,
-    /// Asks whether the links lead anywhere; `None` where nobody gets one.
-    pub client: Option<&'a reqwest::Client>,
+    /// Who is asked whether the links lead anywhere; `None` where nobody gets one.
+    pub asked: Option<&'a Asked>,
 }
 
 /// One half of the work: from planned prompts to ready ones.
@@ -215,7 +216,7 @@ impl Feed<'_, '_> {
 
     /// Whether the links lead anywhere, looked at again from time to time.
     async fn probe(&mut self) -> Result<Option<Stop>, super::Failure> {
-        let Prompting { store, config, client: Some(client), .. } = self.prompting else {
+        let Prompting { store, config, asked: Some(asked), .. } = self.prompting else {
             return Ok(None);
         };
         let now = self.prompting.clock.now();
@@ -223,7 +224,7 @@ impl Feed<'_, '_> {
             return Ok(None);
         }
         self.probed_at = Some(now);
-        let preflight = Preflight { store, config, now, client: Some(client) };
+        let preflight = Preflight { store, config, now, asked: Some(asked) };
         Ok(preflight.reconnect().await?.map(|finding| Stop::ReconnectDown(finding.text)))
     }
 

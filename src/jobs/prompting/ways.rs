@@ -20,11 +20,15 @@ use crate::delivery::smtp::{self, Session, Smtp, SmtpError};
 use crate::delivery::webhook::{self, Endpoint};
 use crate::domain::address::Address;
 use crate::domain::campaign::Channel;
+use crate::jobs::outside::Outside;
 
 use super::parcel::{Content, Parcel};
 
 /// Webhook deliveries at a time: enough to hide the receiver's latency, few enough for any.
 const WEBHOOKS_IN_FLIGHT: usize = 8;
+
+/// Prompts at a time that a world without distances is handed.
+const AT_ONCE: usize = 128;
 
 /// For how long prompts are taken in hand.
 const IN_HAND: TimeDelta = TimeDelta::seconds(30);
@@ -81,10 +85,19 @@ pub struct Way {
 }
 
 enum Carrier {
-    Smtp { smtp: Smtp, from: Address, sessions: Mutex<Vec<Session>> },
+    Smtp {
+        smtp: Smtp,
+        from: Address,
+        sessions: Mutex<Vec<Session>>,
+    },
     Http(HttpMail),
     Folder(Folder),
     Webhook(Endpoint),
+    /// Stands in for all of them.
+    Outside {
+        outside: Arc<dyn Outside>,
+        channel: String,
+    },
 }
 
 /// The ways by channel, in their own words.
@@ -102,10 +115,14 @@ impl Ways {
         config: &Config,
         channels: &BTreeSet<String>,
         env: &dyn Fn(&str) -> Option<OsString>,
+        outside: Option<&Arc<dyn Outside>>,
     ) -> Self {
         let mut opened = Self::default();
         for channel in channels {
             let way = match Channel::parse(channel) {
+                Some(parsed) if let Some(outside) = outside => {
+                    Way::within(config, channel, &parsed, outside)
+                }
                 Some(parsed) => Way::open(config, &parsed, env),
                 None => Err(NoWay::NoWebhook(channel.clone())),
             };
@@ -141,6 +158,33 @@ impl Ways {
 }
 
 impl Way {
+    /// A way within a world that takes no time to take anything.
+    fn within(
+        config: &Config,
+        channel: &str,
+        parsed: &Channel,
+        outside: &Arc<dyn Outside>,
+    ) -> Result<Self, NoWay> {
+        let (schedule, is_notice) = match parsed {
+            Channel::Email => {
+                let email = config.email.as_ref().ok_or(NoWay::NoEmail)?;
+                if email.max_per_minute == 0 {
+                    return Err(NoWay::NoRate);
+                }
+                (retry::MAIL, true)
+            }
+            Channel::File => (retry::MAIL, false),
+            Channel::Webhook(name) => {
+                let webhook = config.webhooks.iter().find(|webhook| webhook.name == *name);
+                let webhook = webhook.ok_or_else(|| NoWay::NoWebhook(name.clone()))?;
+                (retry::WEBHOOK, webhook.counts_as_notice)
+            }
+        };
+        let outside = Arc::clone(outside);
+        let carrier = Carrier::Outside { outside, channel: channel.to_owned() };
+        Ok(Self { carrier, in_flight: AT_ONCE, spacing: None, schedule, is_notice })
+    }
+
     fn open(
         config: &Config,
         channel: &Channel,
@@ -240,7 +284,7 @@ impl Way {
         match &self.carrier {
             Carrier::Smtp { smtp, .. } => smtp.try_out().await,
             Carrier::Http(http) => http.try_out().await,
-            Carrier::Folder(_) | Carrier::Webhook(_) => Ok(()),
+            Carrier::Folder(_) | Carrier::Webhook(_) | Carrier::Outside { .. } => Ok(()),
         }
     }
 
@@ -279,6 +323,9 @@ impl Way {
             }
             (Carrier::Webhook(endpoint), Content::Hook(body)) => {
                 endpoint.deliver(&parcel.prompt.to_string(), body, now).await
+            }
+            (Carrier::Outside { outside, channel }, _) => {
+                outside.deliver(channel, parcel, now).await
             }
             (Carrier::Webhook(_), Content::Mail { .. }) | (_, Content::Hook(_)) => {
                 Outcome::Refused { why: "made for another channel".to_owned() }

@@ -2,6 +2,7 @@
 //! mailed, kept and printed; it loads nothing and runs nothing.
 
 mod charts;
+pub mod simulated;
 mod tables;
 mod together;
 

@@ -33,6 +33,16 @@ pub(super) fn table(title: &str, head: &[&'static str], rows: Vec<Row>) -> Table
     Table { title: title.to_owned(), head: head.to_vec(), rows, is_text: false }
 }
 
+/// A table of what others have in words or numbers already.
+pub(super) fn words(
+    title: &str,
+    head: &[&'static str],
+    rows: Vec<Vec<String>>,
+    is_text: bool,
+) -> Table {
+    Table { is_text, ..table(title, head, rows.into_iter().map(row).collect()) }
+}
+
 fn share(interval: Interval) -> String {
     let Interval { low, middle, high } = interval.map(|share| 100.0 * share);
     format!("{middle:.1}% ({low:.1}–{high:.1})")

@@ -8,6 +8,7 @@ mod endpoints;
 mod faults;
 pub mod http;
 mod limiter;
+mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,7 @@ use crate::domain::scopes::ScopeSet;
 
 pub use faults::{Call, Fault, Mark};
 pub use limiter::Limiter;
+use links::Links;
 
 /// How long an access token lives.
 const TOKEN_LIFETIME: TimeDelta = TimeDelta::minutes(30);
@@ -114,6 +116,8 @@ pub struct Xero {
     apps: BTreeMap<String, App>,
     grants: BTreeMap<(String, UserId), Grant>,
     connections: BTreeMap<ConnectionId, Connection>,
+    /// Where everybody's link to a tenant is, and how many have one to it.
+    links: Links,
     gone: BTreeSet<ConnectionId>,
     tokens: BTreeMap<String, AppToken>,
     faults: faults::Faults,
@@ -136,6 +140,7 @@ impl Xero {
             apps: BTreeMap::new(),
             grants: BTreeMap::new(),
             connections: BTreeMap::new(),
+            links: Links::default(),
             gone: BTreeSet::new(),
             tokens: BTreeMap::new(),
             faults: faults::Faults::default(),
@@ -172,10 +177,7 @@ impl Xero {
         if !app.scopes.is_superset(asked) {
             return Err(Refusal::Scope);
         }
-        let connected = tenants.iter().map(|tenant| tenant.id);
-        let connected: BTreeSet<TenantId> =
-            connected.chain(self.of_app(client_id).map(|one| one.tenant.id)).collect();
-        if app.cap.is_some_and(|cap| connected.len() > cap) {
+        if app.cap.is_some_and(|cap| self.links.tenants_with(client_id, tenants) > cap) {
             return Err(Refusal::AtCap);
         }
         let event = AuthEventId(self.make("auth event"));
@@ -197,10 +199,8 @@ impl Xero {
         event: AuthEventId,
         tenant: &Tenant,
     ) {
-        let is_it = |one: &&mut Connection| {
-            one.client_id == client_id && one.user == user && one.tenant.id == tenant.id
-        };
-        if let Some(known) = self.connections.values_mut().find(is_it) {
+        let known = self.links.find(client_id, user, tenant.id);
+        if let Some(known) = known.and_then(|id| self.connections.get_mut(&id)) {
             if self.consent_shows {
                 (known.auth_event, known.updated_at) = (event, now);
             }
@@ -216,14 +216,45 @@ impl Xero {
             created_at: now,
             updated_at: now,
         };
+        self.links.add(&connection);
         self.connections.insert(id, connection);
+    }
+
+    /// Puts a connection there that was made long ago, with what its person consented to. An id
+    /// that is taken changes nothing.
+    pub fn place(&mut self, connection: Connection, scopes: ScopeSet) {
+        if self.connections.contains_key(&connection.id) {
+            return;
+        }
+        let key = (connection.client_id.clone(), connection.user);
+        let grant = self.grants.entry(key).or_insert(Grant {
+            scopes: ScopeSet::EMPTY,
+            auth_event: connection.auth_event,
+            consented_at: connection.created_at,
+        });
+        grant.scopes = grant.scopes.union(scopes);
+        self.links.add(&connection);
+        self.connections.insert(connection.id, connection);
+    }
+
+    /// Somebody's connection to a tenant.
+    #[must_use]
+    pub fn link(&self, client_id: &str, user: UserId, tenant: TenantId) -> Option<&Connection> {
+        self.connections.get(&self.links.find(client_id, user, tenant)?)
     }
 
     /// A connection ends at Xero, by the person's own hand.
     pub fn disconnect(&mut self, id: ConnectionId) -> Option<Connection> {
         let connection = self.connections.remove(&id)?;
+        self.links.take(&connection);
         self.gone.insert(id);
         Some(connection)
+    }
+
+    /// Whether an app may ask its users for these scopes.
+    #[must_use]
+    pub fn may_ask_for(&self, client_id: &str, scopes: ScopeSet) -> bool {
+        self.apps.get(client_id).is_some_and(|app| app.scopes.is_superset(scopes))
     }
 
     #[must_use]

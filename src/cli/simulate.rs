@@ -1,0 +1,154 @@
+//! `worker simulate`
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use crate::config::Config;
+use crate::inventory::KeptRow;
+use crate::jobs::Failure;
+use crate::jobs::exit::Exit;
+use crate::jobs::workplace::Workplace;
+use crate::report::calendar::Simulated;
+use crate::report::publish::publish;
+use crate::simulation::assume::Assumptions;
+use crate::simulation::{Asked, Begun, keys, simulate};
+
+use super::context::{Context, Trouble, environment, moment, read, shows_addresses};
+
+const EXAMPLES: &str = "\
+Examples:
+  worker --config builtin simulate                       an invented company's campaign
+  worker simulate --seed 7 --format html --out 7.html    other customers, as a page
+  worker simulate --against fewer-stages.toml            the same customers, told otherwise
+  worker simulate --until 2027-03-01                     the first months only";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Play up to this day or time, in place of the end of the campaign
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
+    /// Whose customers: the same number gives the same ones on every machine
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How customers behave: docs/simulation.md has a file to copy
+    #[arg(long, value_name = "FILE")]
+    assume: Option<PathBuf>,
+    /// Play the same customers under this configuration too, and tell what differs
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// html is one page for a browser; with --out, what its ending says
+    #[arg(long, value_enum)]
+    format: Option<Form>,
+    /// Write it there, whole or not at all
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Show addresses also where standard output is no terminal
+    #[arg(long)]
+    show_addresses: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    Text,
+    Json,
+    Html,
+}
+
+pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Trouble> {
+    let configured = context.configured()?;
+    let config = configured.config;
+    let assumptions = match &arguments.assume {
+        Some(path) => Assumptions::read(path)
+            .map_err(|error| Trouble::Usage(error.to_string(), error.remedy().to_owned()))?,
+        None => Assumptions::default(),
+    };
+    let against = match &arguments.against {
+        Some(path) => Some((read(path)?, path.display().to_string())),
+        None => None,
+    };
+    let now = context.now();
+    let until = match &arguments.until {
+        Some(text) => Some(later("--until", text, now, &config)?),
+        None => None,
+    };
+    let seed = arguments.seed;
+    let workplace = Workplace::copy(&config, &keys(seed)).await?;
+    let mut reader = workplace.inventory(&config, configured.is_builtin, &environment).await?;
+    let mut rows = Vec::new();
+    while let Some(batch) = reader.next().await.map_err(Failure::from)? {
+        rows.extend(batch.rows().map(|raw| KeptRow::of(&raw)));
+        reader.recycle(batch);
+    }
+    workplace.close().await;
+    let is_shown = shows_addresses(arguments.show_addresses);
+    let zone = config.campaign.zone;
+    let played = tokio::task::spawn_blocking(move || {
+        // What each of thousands of runs would log is nobody's reading.
+        let _silent =
+            tracing::subscriber::set_default(tracing::subscriber::NoSubscriber::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let against = against.as_ref().map(|(config, name)| (config, name.clone()));
+        let begun = Begun { config: &config, against, rows: &rows, now };
+        let asked = Asked { seed, assumptions: &assumptions, until, is_shown, skips: true };
+        runtime.block_on(simulate(&begun, &asked))
+    });
+    let simulated = played.await.map_err(|error| io::Error::other(error.to_string()))??;
+    match &arguments.out {
+        Some(path) => {
+            let form = arguments.format.unwrap_or_else(|| of_ending(path));
+            publish(path, |out| write(form, &simulated, zone, out)).map_err(|error| {
+                Trouble::CannotRun(error.to_string(), error.remedy().to_owned())
+            })?;
+        }
+        None => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            write(arguments.format.unwrap_or(Form::Text), &simulated, zone, &mut out)?;
+            out.flush()?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// A time that is still to come.
+fn later(
+    option: &str,
+    text: &str,
+    now: DateTime<Utc>,
+    config: &Config,
+) -> Result<DateTime<Utc>, Trouble> {
+    let at = moment(option, text, config)?;
+    if at > now {
+        return Ok(at);
+    }
+    Err(Trouble::Usage(
+        format!("{option} {text} has passed: a simulation begins now"),
+        "name a later day, or leave it out to play to the end of the campaign".to_owned(),
+    ))
+}
+
+fn of_ending(path: &Path) -> Form {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("json") => Form::Json,
+        Some("txt") => Form::Text,
+        _ => Form::Html,
+    }
+}
+
+fn write(
+    form: Form,
+    simulated: &Simulated,
+    zone: chrono_tz::Tz,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match form {
+        Form::Text => crate::report::calendar_text::write(simulated, zone, out),
+        Form::Json => {
+            serde_json::to_writer(&mut *out, simulated)?;
+            writeln!(out)
+        }
+        Form::Html => crate::report::calendar_html(simulated, zone, out),
+    }
+}

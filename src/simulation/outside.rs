@@ -1,0 +1,248 @@
+//! The world as the worker sees it: an inventory to read, people and webhooks to write to, and
+//! Xero, which is down at times, has limits, and loses answers.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::delivery::outcome::Outcome;
+use crate::domain::ids::ConnectionId;
+use crate::domain::scopes::ScopeSet;
+use crate::inventory::{Selection, Source};
+use crate::jobs::outside::{Delivery, Outside};
+use crate::jobs::prompting::{Content, Parcel};
+use crate::xero::authorise::{App, Verdict};
+use crate::xero::connections::{Answer, Connections, Deleted, Deletion, Listing};
+use crate::xero::limits::{Bucket, Pace, Turn};
+
+use super::chance::happens;
+use super::people::Mailbox;
+use super::world::World;
+use super::xero::direct::Direct;
+use super::xero::{Call, Fault};
+
+/// How long Xero stays down.
+const OUTAGE_HOURS: u32 = 6;
+/// What a 429 says to wait.
+const LIMITED_SECONDS: u32 = 5;
+
+/// A world that several may reach.
+#[derive(Clone)]
+pub struct Shared {
+    world: Arc<Mutex<World>>,
+    /// Tells that the worker's process is gone.
+    pub(super) crash: Arc<Notify>,
+}
+
+impl Shared {
+    #[must_use]
+    pub fn new(world: World) -> Self {
+        Self { world: Arc::new(Mutex::new(world)), crash: Arc::new(Notify::new()) }
+    }
+
+    /// The world itself, for as long as nobody else is let in.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// The worker's process is gone: nothing of it goes on.
+    async fn end_of_the_process(&self) {
+        self.crash.notify_one();
+        std::future::pending::<()>().await;
+    }
+}
+
+impl World {
+    /// Whether Xero is down.
+    pub(super) fn is_down(&self, now: DateTime<Utc>) -> bool {
+        let mut chance = self.seed.about("outage", &now.date_naive().to_string());
+        if !happens(&mut chance, self.assumed.xero.outage_days / 365.0) {
+            return false;
+        }
+        let from = (chance.even() * f64::from(24 - OUTAGE_HOURS)).floor();
+        (from..from + f64::from(OUTAGE_HOURS)).contains(&f64::from(now.hour()))
+    }
+
+    fn receive(&mut self, channel: &str, parcel: &Parcel, now: DateTime<Utc>) -> Outcome {
+        let accepted = || Outcome::Accepted { reference: None };
+        let Content::Mail { message, .. } = &parcel.content else { return accepted() };
+        if channel == "file" {
+            return accepted();
+        }
+        let about = format!("{} {}", parcel.prompt, now.timestamp());
+        if happens(&mut self.seed.about("put off", &about), self.assumed.mail.put_off) {
+            let why = "450 4.2.0 greylisted".to_owned();
+            return Outcome::Deferred { why, retry_after: None, channel_down: false };
+        }
+        match self.is_told(now, message.to.address.key()) {
+            Mailbox::Read => accepted(),
+            Mailbox::Refuses => Outcome::Refused { why: "550 5.1.1 no such mailbox".to_owned() },
+            Mailbox::Returns => {
+                self.will_bounce(now, parcel.prompt);
+                accepted()
+            }
+        }
+    }
+
+    /// What goes wrong with the next call, if anything does.
+    fn fault(&mut self, call: Call, now: DateTime<Utc>) -> Option<Fault> {
+        if self.is_down(now) {
+            return Some(Fault::Outage(503));
+        }
+        self.calls += 1;
+        let mut chance = self.seed.about("call", &self.calls.to_string());
+        if happens(&mut chance, self.assumed.xero.limited) {
+            return Some(Fault::Limit { problem: Some("minute"), after: Some(LIMITED_SECONDS) });
+        }
+        let is_lost = happens(&mut chance, self.assumed.xero.lost_answers);
+        (call == Call::Delete && is_lost).then_some(Fault::Lost)
+    }
+}
+
+impl Outside for Shared {
+    fn inventory(&self, selection: &Selection) -> Source {
+        let mut world = self.world();
+        Source::Rows(match selection {
+            Selection::All => {
+                let rows = world.inventory();
+                world.storm.spoil(rows)
+            }
+            Selection::Tenants(tenants) => {
+                world.see_look(tenants);
+                world.of_tenants(tenants)
+            }
+        })
+    }
+
+    fn deliver<'a>(
+        &'a self,
+        channel: &'a str,
+        parcel: &'a Parcel,
+        now: DateTime<Utc>,
+    ) -> Delivery<'a> {
+        Box::pin(async move {
+            if self.world().storm.crashes(false) {
+                self.end_of_the_process().await;
+            }
+            let outcome = {
+                let mut world = self.world();
+                let outcome = world.receive(channel, parcel, now);
+                world.see_delivery(channel, parcel, now, &outcome);
+                outcome
+            };
+            if self.world().storm.crashes(true) {
+                self.end_of_the_process().await;
+            }
+            outcome
+        })
+    }
+
+    fn connections<'a>(&'a self, clock: &'a dyn Clock) -> Box<dyn Connections + 'a> {
+        let world = self.world();
+        let direct = Direct::new(Arc::clone(&world.xero), clock, &world.client_id);
+        let pace = Bucket::new(CALLS_PER_MINUTE, clock);
+        Box::new(Calls { shared: self, direct, pace, clock })
+    }
+
+    fn asks_for(&self, _: &App, scopes: ScopeSet) -> Verdict {
+        let world = self.world();
+        let xero = world.xero();
+        match xero.may_ask_for(&world.client_id, scopes) {
+            true => Verdict::Accepted,
+            false => Verdict::Refused { scopes: Vec::new() },
+        }
+    }
+
+    fn reconnect_page(&self) -> Result<(), String> {
+        match self.world().storm.is_page_down {
+            true => Err("status 503".to_owned()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// As many as Xero takes of an app within a minute.
+const CALLS_PER_MINUTE: u32 = 60;
+/// Longer than that nobody waits for a turn.
+const PATIENCE: TimeDelta = TimeDelta::seconds(20);
+
+/// Calls to the world's Xero, one after the other.
+struct Calls<'a> {
+    shared: &'a Shared,
+    direct: Direct<'a>,
+    pace: Bucket<'a>,
+    clock: &'a dyn Clock,
+}
+
+impl Calls<'_> {
+    async fn turn(&self) -> Result<(), crate::xero::error::Error> {
+        let until = self.clock.now() + PATIENCE;
+        loop {
+            match self.pace.turn().await? {
+                Turn::Now => return Ok(()),
+                Turn::NotBefore(at) if at > until => {
+                    let why = "no turn for it in time".to_owned();
+                    return Err(crate::xero::error::Error::Withheld(why));
+                }
+                Turn::NotBefore(at) => self.clock.sleep(at - self.clock.now()).await,
+            }
+        }
+    }
+
+    fn prepare(&self, call: Call) {
+        let mut world = self.shared.world();
+        if call == Call::List && world.storm.is_list_empty {
+            world.xero().fail(call, Fault::EmptyList);
+            return;
+        }
+        if let Some(fault) = world.fault(call, self.clock.now()) {
+            world.xero().fail(call, fault);
+        }
+    }
+
+    async fn list(&self) -> Result<Listing, crate::xero::error::Error> {
+        self.turn().await?;
+        self.prepare(Call::List);
+        self.shared.world().see_list(self.clock.now());
+        self.direct.list().await
+    }
+
+    async fn delete(&self, id: ConnectionId) -> Result<Deleted, crate::xero::error::Error> {
+        self.turn().await?;
+        self.prepare(Call::Delete);
+        if self.shared.world().storm.crashes(false) {
+            self.shared.end_of_the_process().await;
+        }
+        let before = self.shared.world().xero().removed().len();
+        self.shared.world().see_asking(id);
+        let answer = self.direct.delete(id).await;
+        let is_lost = matches!(answer, Err(crate::xero::error::Error::Lost(_)));
+        let is_done = matches!(&answer, Ok(deleted) if deleted.deletion == Deletion::Removed);
+        if is_done || is_lost {
+            let mut world = self.shared.world();
+            let removed = world.xero().removed().get(before..).unwrap_or_default().to_vec();
+            if let Some(removed) = removed.into_iter().find(|it| it.connection == id) {
+                world.see_removal(self.clock.now(), &removed);
+                world.is_removed(self.clock.now(), removed.user, removed.tenant);
+            }
+        }
+        if self.shared.world().storm.crashes(true) {
+            self.shared.end_of_the_process().await;
+        }
+        answer
+    }
+}
+
+impl Connections for Calls<'_> {
+    fn list(&self) -> Answer<'_, Listing> {
+        Box::pin(self.list())
+    }
+
+    fn delete(&self, id: ConnectionId) -> Answer<'_, Deleted> {
+        Box::pin(self.delete(id))
+    }
+}

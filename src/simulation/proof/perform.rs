@@ -1,0 +1,329 @@
+//! Telling a story: the worker runs in its world as its schedule says, and goes through what
+//! the story has for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio_util::sync::CancellationToken;
+
+use super::Told;
+use super::judge::{Broken, InForce, Judge};
+use super::story::{Story, What};
+use crate::clock::Clock;
+use crate::config::{Config, Job};
+use crate::domain::audit::Kind;
+use crate::jobs::Failure;
+use crate::jobs::run::Finished;
+use crate::jobs::workplace::Workplace;
+use crate::simulation::chance::Seed;
+use crate::simulation::clock::WorldClock;
+use crate::simulation::outside::Shared;
+use crate::simulation::play::{Play, setting};
+use crate::simulation::simulating::keys;
+use crate::simulation::skipping::News;
+use crate::simulation::witness::Witness;
+use crate::simulation::world::World;
+use crate::store::exemptions::Exemption;
+use crate::store::pauses::Pause;
+
+/// A story that is being told.
+struct Telling {
+    workplace: Workplace,
+    shared: Shared,
+    clock: WorldClock,
+    judge: Judge,
+    exempt: BTreeMap<String, DateTime<Utc>>,
+    edition: u32,
+    is_paused: bool,
+    /// The next runs are two at once.
+    replicas: bool,
+    /// What is set right again before the next run.
+    is_spoilt: bool,
+    runs: u64,
+    crashes: usize,
+    timeline: Vec<String>,
+}
+
+/// Tells it.
+pub(super) async fn perform(story: &Story) -> Result<Told, Failure> {
+    let unreadable = |error: crate::config::ConfigErrors| {
+        Failure::Output(std::io::Error::other(error.to_string()))
+    };
+    let mut config = story.config().map_err(unreadable)?;
+    let begins = story.begins_at();
+    // A place of its own, which no file has.
+    config.database.url = nowhere();
+    let workplace = Workplace::copy(&config, &keys(story.seed)).await?;
+    let mut world = World::of(story.rows(), &config, Seed(story.seed), story.assumptions(), begins);
+    world.witness = Some(Witness::default());
+    let shared = Shared::new(world);
+    let workplace = workplace.within(Arc::new(shared.clone()));
+    let clock = WorldClock::at(begins, workplace.store.clone());
+    let mut telling = Telling {
+        workplace,
+        shared,
+        clock,
+        judge: Judge::default(),
+        exempt: BTreeMap::new(),
+        edition: 0,
+        is_paused: false,
+        replicas: false,
+        is_spoilt: false,
+        runs: 0,
+        crashes: 0,
+        timeline: Vec::new(),
+    };
+    let broken = telling.tell(story, &mut config).await?;
+    let broken = match broken {
+        Some(broken) => Some(broken),
+        None => telling.ends_well().await?,
+    };
+    let (messages, removals) = {
+        let world = telling.shared.world();
+        let witness = world.witness.as_ref();
+        witness.map_or((0, 0), |witness| {
+            (witness.handed.iter().filter(|it| it.is_taken).count(), witness.taken.len())
+        })
+    };
+    telling.workplace.close().await;
+    let Telling { timeline, crashes, .. } = telling;
+    Ok(Told { broken, timeline, messages, removals, crashes })
+}
+
+/// A database that nobody has.
+fn nowhere() -> crate::config::DatabaseUrl {
+    let path = std::path::PathBuf::from("/nowhere/story.db");
+    crate::config::DatabaseUrl::Sqlite { path, options: None }
+}
+
+impl Telling {
+    fn play<'a>(&'a self, config: &'a Config, until: DateTime<Utc>) -> Play<'a> {
+        let (shared, clock) = (self.shared.clone(), self.clock.clone());
+        let mut play = Play::new(config, &self.workplace, shared, clock, until);
+        // Another run, another chance.
+        let seed = self.shared.world().seed.0;
+        play.random = StdRng::seed_from_u64(seed ^ self.runs.rotate_left(32));
+        play
+    }
+
+    async fn tell(
+        &mut self,
+        story: &Story,
+        config: &mut Config,
+    ) -> Result<Option<Broken>, Failure> {
+        let begins = story.begins_at();
+        let until = begins + TimeDelta::days(story.days);
+        self.play(config, until).vouch().await?;
+        let mut skipping = self.play(config, until).skipping();
+        let mut troubles = story.troubles.iter().peekable();
+        let (mut stirs, mut forced) = (0, 2);
+        let Some(job) = config.jobs.first().cloned() else { return Ok(None) };
+        let mut at = begins;
+        while let Some(next) = job.schedule.as_ref().and_then(|it| it.next_fire(job.zone, at)) {
+            if next > until {
+                return Ok(None);
+            }
+            at = next;
+            self.shared.world().go_on_until(at);
+            self.clock.set(at);
+            if self.is_spoilt {
+                self.set_right();
+            }
+            while let Some(trouble) = troubles.next_if(|it| begins + TimeDelta::days(it.day) <= at)
+            {
+                self.note(format!("{:?}", trouble.what));
+                self.trouble(&trouble.what, config).await?;
+                forced = 3;
+            }
+            let bounced: Vec<_> = self.shared.world().bounced.iter().map(|it| it.0).collect();
+            let has_bounced = !bounced.is_empty();
+            self.judge.bounce(bounced);
+            self.play(config, until).hear_of_bounces().await?;
+            let news = {
+                let world = self.shared.world();
+                News { changes: world.changes, stirred: world.stirs != stirs || has_bounced }
+            };
+            if forced == 0 && skipping.may_skip(config, &job.name, at, news) {
+                continue;
+            }
+            forced = if forced > 0 { forced - 1 } else { 0 };
+            stirs = self.shared.world().stirs;
+            let is_first = self.workplace.store.last_complete_scan().await?.is_none();
+            let finished = self.run(config, &job).await;
+            self.write_down();
+            if let Some(broken) = self.judged(config, is_first) {
+                return Ok(Some(broken));
+            }
+            if let Some(mut finished) = finished {
+                skipping
+                    .note(config, (&job.name, &job.steps), at, news, &mut finished)
+                    .map_err(Failure::from)?;
+                self.play(config, until).sign(&job, &finished).await?;
+            } else {
+                forced = 2;
+            }
+        }
+        Ok(None)
+    }
+
+    fn judged(&mut self, config: &Config, is_first: bool) -> Option<Broken> {
+        let world = self.shared.world();
+        let witness = world.witness.as_ref()?;
+        let force = InForce {
+            config,
+            edition: self.edition,
+            is_paused: self.is_paused,
+            is_first,
+            exempt: &self.exempt,
+            run: self.runs,
+        };
+        self.judge.judge(witness, &force).err()
+    }
+
+    /// One run, or two at once; `None` when the process died.
+    async fn run(&mut self, config: &Config, job: &Job) -> Option<Finished> {
+        self.runs += 1;
+        let cancel = CancellationToken::new();
+        let clock = self.clock.clone();
+        let setting = setting(config, &clock, &cancel, false);
+        let seed = self.shared.world().seed.0.wrapping_add(self.runs << 8);
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut other = StdRng::seed_from_u64(seed + 1);
+        let crash = Arc::clone(&self.shared.crash);
+        let finished = if std::mem::take(&mut self.replicas) {
+            let both = async {
+                let one = setting.run(job, &self.workplace, &mut random);
+                let two = setting.run(job, &self.workplace, &mut other);
+                tokio::join!(one, two).0
+            };
+            tokio::select! { () = crash.notified() => None, finished = both => Some(finished) }
+        } else {
+            let one = setting.run(job, &self.workplace, &mut random);
+            tokio::select! { () = crash.notified() => None, finished = one => Some(finished) }
+        };
+        if finished.is_none() {
+            self.crashes += 1;
+            self.note("the worker's process died".to_owned());
+        }
+        finished
+    }
+
+    fn note(&mut self, what: String) {
+        let at = self.clock.now().format("%Y-%m-%d %H:%M");
+        self.timeline.push(format!("{at} {what}"));
+    }
+
+    /// What the world saw since the last run, as lines.
+    fn write_down(&mut self) {
+        let world = self.shared.world();
+        let Some(witness) = &world.witness else { return };
+        let mut lines: BTreeSet<(DateTime<Utc>, String)> = BTreeSet::new();
+        for handed in &witness.handed[self.judge.messages_seen().min(witness.handed.len())..] {
+            let whom = handed.address.as_deref().unwrap_or("the product");
+            let what = if handed.tells.stage.is_empty() { "news" } else { &handed.tells.stage };
+            let how = match (handed.is_taken, handed.is_refused) {
+                (true, _) => "",
+                (_, true) => " (refused)",
+                _ => " (put off)",
+            };
+            lines.insert((handed.at, format!("{what} to {whom} by {}{how}", handed.channel)));
+        }
+        for taken in &witness.taken[self.judge.removals_seen().min(witness.taken.len())..] {
+            let whom: Vec<&str> = taken.responsible.iter().flatten().map(String::as_str).collect();
+            lines.insert((taken.at, format!("removed a connection of {}", whom.join(" and "))));
+        }
+        let lines = lines.into_iter();
+        let said = lines.map(|(at, line)| format!("{} {line}", at.format("%Y-%m-%d %H:%M")));
+        self.timeline.extend(said);
+    }
+
+    fn set_right(&mut self) {
+        let mut world = self.shared.world();
+        world.storm.left_out = 0;
+        world.storm.is_page_down = false;
+        world.storm.is_list_empty = false;
+        world.storm.crash = None;
+        self.is_spoilt = false;
+    }
+
+    async fn trouble(&mut self, what: &What, config: &mut Config) -> Result<(), Failure> {
+        let store = self.workplace.store.clone();
+        let now = self.clock.now();
+        self.is_spoilt = true;
+        match what {
+            What::Crash(crash) => self.shared.world().storm.will_crash(*crash),
+            What::Replicas => self.replicas = true,
+            What::Flap(rows) => self.shared.world().storm.left_out = *rows,
+            What::EmptyList => self.shared.world().storm.is_list_empty = true,
+            What::PageDown => self.shared.world().storm.is_page_down = true,
+            What::ClockBack(hours) => self.clock.set(now - TimeDelta::hours(*hours)),
+            What::Pause => {
+                let (reason, by) = ("a story".to_owned(), "ann".to_owned());
+                store.pause(&Pause { paused_at: now, reason, by }).await?;
+                self.is_paused = true;
+            }
+            What::Resume => {
+                store.resume("ann", now).await?;
+                self.is_paused = false;
+            }
+            What::Exempt(number) => {
+                let id = format!("person{number}@customer{number}.example");
+                let until = now + TimeDelta::days(7);
+                let exemption = Exemption {
+                    id: id.clone(),
+                    until,
+                    reason: "a story".to_owned(),
+                    by: "ann".to_owned(),
+                    added_at: now,
+                };
+                store.add_exemption(&exemption).await?;
+                self.exempt.insert(id, until);
+            }
+            What::Deadline(days) => {
+                config.campaign.deadline += TimeDelta::days(*days);
+                self.edition += 1;
+            }
+            What::Cap(most) => config.prompts.max_per_day = Some(*most),
+        }
+        Ok(())
+    }
+
+    /// What can only be said when all is over: the record is whole, and says what happened.
+    async fn ends_well(&self) -> Result<Option<Broken>, Failure> {
+        let store = &self.workplace.store;
+        let at = self.clock.now();
+        let broken = |what: String| Broken { promise: "every decision can be explained", at, what };
+        if let Err(fault) = store.verify_audit(None).await? {
+            return Ok(Some(broken(format!("the record is not whole at entry {}", fault.number))));
+        }
+        let entries = store.audit_after(0).await?;
+        let of = |kind: Kind| {
+            let of_kind = entries.iter().filter(move |entry| entry.kind == kind.as_str());
+            of_kind.filter_map(|entry| entry.subject.clone()).collect::<BTreeSet<_>>()
+        };
+        let (begun, sent) = (of(Kind::PromptSending), of(Kind::PromptSent));
+        let world = self.shared.world();
+        let Some(witness) = &world.witness else { return Ok(None) };
+        let taken: BTreeSet<String> = witness
+            .handed
+            .iter()
+            .filter(|it| it.is_taken && !it.tells.stage.is_empty())
+            .map(|it| it.prompt.to_string())
+            .collect();
+        if let Some(prompt) = taken.difference(&begun).next() {
+            return Ok(Some(broken(format!(
+                "prompt {prompt} went out and was never written down"
+            ))));
+        }
+        if let Some(prompt) = sent.difference(&taken).next() {
+            return Ok(Some(broken(format!("prompt {prompt} is called sent and nobody got it"))));
+        }
+        let intended = of(Kind::RemovalIntended);
+        let removed = witness.taken.iter().map(|it| it.key.to_string());
+        let silent = removed.into_iter().find(|key| !intended.contains(key));
+        Ok(silent.map(|key| broken(format!("{key} was removed and never written down"))))
+    }
+}

@@ -1,0 +1,188 @@
+//! Somebody who sees all that a worker does to its world, and what was so at that moment, by
+//! the world itself and not by what the worker wrote down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::delivery::outcome::Outcome;
+use crate::domain::grant::ConnectionKey;
+use crate::domain::ids::{ConnectionId, TenantId};
+use crate::domain::scopes::{ScopeSet, ScopeText};
+use crate::inventory::Column;
+use crate::jobs::prompting::{Content, Parcel, Tells};
+
+use super::world::{Link, World};
+use super::xero::Removed;
+
+/// A parcel that was handed over.
+#[derive(Clone, Debug)]
+pub(super) struct Handed {
+    pub at: DateTime<Utc>,
+    pub prompt: Uuid,
+    pub channel: String,
+    /// Of a mail.
+    pub address: Option<String>,
+    pub tells: Tells,
+    pub sha256: String,
+    /// The receiver has it.
+    pub is_taken: bool,
+    pub is_refused: bool,
+    /// At that moment something of theirs lacked a required scope, by what the host stored.
+    pub is_awaited: bool,
+    /// Another customer's address stood in it.
+    pub is_leaking: bool,
+    pub is_page_down: bool,
+}
+
+/// A connection that was removed.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    pub at: DateTime<Utc>,
+    pub connection: ConnectionId,
+    pub tenant: TenantId,
+    pub key: ConnectionKey,
+    /// Everybody in the rows of its grant; `None` for somebody without an address.
+    pub responsible: BTreeSet<Option<String>>,
+    /// It lacked a required scope, by what the host stored.
+    pub is_awaited: bool,
+    pub is_known: bool,
+    pub is_manual: bool,
+    /// When Xero's list was last asked for, and the tenant's rows last read.
+    pub listed_at: Option<DateTime<Utc>>,
+    pub looked_at: Option<DateTime<Utc>>,
+}
+
+/// All that was seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Witness {
+    pub handed: Vec<Handed>,
+    pub taken: Vec<Taken>,
+    listed_at: Option<DateTime<Utc>>,
+    looked_at: BTreeMap<TenantId, DateTime<Utc>>,
+    /// What was so when a removal was asked for.
+    asked: BTreeMap<ConnectionId, Taken>,
+    /// The worker's time, for what does not say when it is.
+    pub now: DateTime<Utc>,
+}
+
+impl World {
+    /// The evidence of a row that is text, as the host stored it.
+    fn held(&self, at: usize) -> Option<(Link, ScopeSet)> {
+        let stored = self.rows[at].as_ref()?;
+        let scopes = stored.row.raw().get(Column::Scopes).map(ScopeText::read);
+        Some((stored.link.clone()?, scopes.map_or(ScopeSet::EMPTY, |text| text.set)))
+    }
+
+    /// Whether a row is known to lack a required scope.
+    fn lacks(&self, at: usize) -> bool {
+        self.held(at).is_some_and(|(link, held)| {
+            !held.is_empty() && !link.is_manual && !held.missing(link.required).is_empty()
+        })
+    }
+
+    pub(super) fn see_delivery(
+        &mut self,
+        channel: &str,
+        parcel: &Parcel,
+        at: DateTime<Utc>,
+        outcome: &Outcome,
+    ) {
+        if self.witness.is_none() {
+            return;
+        }
+        let (address, text) = match &parcel.content {
+            Content::Mail { message, .. } => {
+                let text = format!("{} {} {}", message.subject, message.text, message.html);
+                (Some(message.to.address.key().to_owned()), text.to_lowercase())
+            }
+            Content::Hook(_) => (None, String::new()),
+        };
+        let rows = address.as_ref().and_then(|key| self.people.get(key)).map(|it| it.rows.clone());
+        let is_awaited = match &rows {
+            Some(rows) => rows.iter().any(|at| self.lacks(*at)),
+            None => address.is_none(),
+        };
+        let others = self.people.keys().filter(|key| address.as_deref() != Some(key.as_str()));
+        let is_leaking = others.into_iter().any(|other| text.contains(other.as_str()));
+        let handed = Handed {
+            at,
+            prompt: parcel.prompt,
+            channel: channel.to_owned(),
+            address,
+            tells: parcel.tells.clone(),
+            sha256: parcel.sha256.clone(),
+            is_taken: matches!(outcome, Outcome::Accepted { .. } | Outcome::Unknown { .. }),
+            is_refused: matches!(outcome, Outcome::Refused { .. }),
+            is_awaited,
+            is_leaking,
+            is_page_down: self.storm.is_page_down,
+        };
+        if let Some(witness) = &mut self.witness {
+            witness.now = at;
+            witness.handed.push(handed);
+        }
+    }
+
+    pub(super) fn see_list(&mut self, at: DateTime<Utc>) {
+        if let Some(witness) = &mut self.witness {
+            (witness.listed_at, witness.now) = (Some(at), at);
+        }
+    }
+
+    pub(super) fn see_look(&mut self, tenants: &[TenantId]) {
+        if let Some(witness) = &mut self.witness {
+            let now = witness.now;
+            witness.looked_at.extend(tenants.iter().map(|tenant| (*tenant, now)));
+        }
+    }
+
+    /// Sees what is so right before a removal.
+    pub(super) fn see_asking(&mut self, id: ConnectionId) {
+        if self.witness.is_none() {
+            return;
+        }
+        let connection = self.xero().connection(id).cloned();
+        let Some(connection) = connection else { return };
+        let places = self.of_tenant.get(&connection.tenant.id).cloned().unwrap_or_default();
+        let mine = places
+            .into_iter()
+            .find(|at| self.held(*at).is_some_and(|(link, _)| link.user == connection.user));
+        let Some((place, (link, held))) = mine.and_then(|at| Some((at, self.held(at)?))) else {
+            return;
+        };
+        let of_grant = self.of_grant.get(&link.grant).cloned().unwrap_or_default();
+        let responsible =
+            of_grant.iter().filter_map(|at| Some(self.held(*at)?.0.address)).collect();
+        let key = if link.has_id {
+            id.0
+        } else {
+            ConnectionKey::of(None, link.tenant.id, Some(link.user)).0
+        };
+        let is_awaited = self.lacks(place);
+        let tenant = link.tenant.id;
+        let Some(witness) = &mut self.witness else { return };
+        let taken = Taken {
+            at: witness.now,
+            connection: id,
+            tenant,
+            key: ConnectionKey(key),
+            responsible,
+            is_awaited,
+            is_known: !held.is_empty(),
+            is_manual: link.is_manual,
+            listed_at: witness.listed_at,
+            looked_at: witness.looked_at.get(&tenant).copied(),
+        };
+        witness.asked.insert(id, taken);
+    }
+
+    pub(super) fn see_removal(&mut self, at: DateTime<Utc>, removed: &Removed) {
+        let Some(witness) = &mut self.witness else { return };
+        witness.now = at;
+        if let Some(taken) = witness.asked.remove(&removed.connection) {
+            witness.taken.push(Taken { at, ..taken });
+        }
+    }
+}

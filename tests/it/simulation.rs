@@ -1,0 +1,198 @@
+//! `worker simulate`: the whole campaign on a copy. Nothing real is touched, a seed tells one
+//! story, and bad input is answered with what to do.
+
+use chrono::{DateTime, Utc};
+use worker::config::{Config, Origin, Source};
+use worker::inventory::{Column, KeptRow};
+use worker::jobs::workplace::Workplace;
+use worker::report::calendar::Course;
+use worker::report::calendar_text::line;
+use worker::simulation::assume::{Assumptions, EXAMPLE, People};
+use worker::simulation::{Asked, Begun, assumed, campaign, end, keys, simulate};
+
+use crate::support::pg::Pg;
+use crate::support::place::Place;
+
+const SHIPPED: &str = include_str!("../../jobs.toml");
+const BROAD: &str =
+    "offline_access accounting.transactions accounting.settings accounting.contacts";
+
+fn config(edits: &[(&str, &str)]) -> Config {
+    let mut text = SHIPPED.to_owned();
+    let usual = [
+        ("floor = 500", "floor = 1"),
+        ("max_change_percent = 20", "max_change_percent = 100"),
+        ("max_percent = 5 ", "max_percent = 100 "),
+        ("ramp = [25, 250, 1000]", "ramp = []"),
+    ];
+    for (from, to) in usual.iter().chain(edits) {
+        assert!(text.contains(from), "jobs.toml has no {from}");
+        text = text.replacen(from, to, 1);
+    }
+    let path = std::path::Path::new("/nowhere/jobs.toml");
+    Config::parse(&text, &Origin::file(path)).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// People with one connection each, in several zones.
+fn rows(people: u64) -> Vec<KeptRow> {
+    let id = |kind: u32, number: u64| format!("{kind:08x}-0000-4000-8000-{number:012x}");
+    let zones = ["Pacific/Auckland", "Europe/London", "America/New_York"];
+    (0..people)
+        .map(|number| {
+            let place = usize::try_from(number).unwrap() % zones.len();
+            KeptRow::blank(number).with(&[
+                (Column::TenantId, Some(&id(1, number))),
+                (Column::ConnectionId, Some(&id(2, number))),
+                (Column::XeroUserId, Some(&id(3, number))),
+                (Column::Email, Some(&format!("person{number}@customer.example"))),
+                (Column::TimeZone, Some(zones[place])),
+                (Column::Scopes, Some(BROAD)),
+                (Column::EvidenceAt, Some("2025-01-01T00:00:00Z")),
+                (Column::ConnectedAt, Some("2025-01-01T00:00:00Z")),
+            ])
+        })
+        .collect()
+}
+
+fn now() -> DateTime<Utc> {
+    "2026-12-01T03:04:05Z".parse().unwrap()
+}
+
+fn lines(course: &Course) -> Vec<String> {
+    let event = |event: &worker::report::calendar::Event| format!("{} {}", event.at, line(event));
+    course.calendar.iter().map(event).collect()
+}
+
+async fn play(config: &Config, rows: &[KeptRow], seed: u64, skips: bool) -> Course {
+    let config = assumed(config, &People::default()).0;
+    let workplace = Workplace::copy(&config, &keys(seed)).await.unwrap();
+    let begun = Begun { config: &config, against: None, rows, now: now() };
+    let assumptions = Assumptions::default();
+    let asked = Asked { seed, assumptions: &assumptions, until: None, is_shown: false, skips };
+    campaign(workplace, &begun, &config, &asked, &assumptions, end(&config)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_seed_tells_one_story_and_another_seed_another() {
+    let (config, rows) = (config(&[]), rows(12));
+    let one = play(&config, &rows, 5, true).await;
+    assert_eq!(lines(&one), lines(&play(&config, &rows, 5, true).await));
+    assert_ne!(lines(&one), lines(&play(&config, &rows, 6, true).await));
+    assert!(one.ending.messages > 12, "{:?}", one.ending);
+    assert!(one.stages.iter().any(|span| span.stage == "final-notice"), "{:?}", one.stages);
+}
+
+#[tokio::test]
+async fn leaving_out_runs_that_do_nothing_changes_no_effect() {
+    let edits = [("schedule = \"17 * * * *\"", "schedule = \"17 */3 * * *\"")];
+    let (config, rows) = (config(&edits), rows(4));
+    let all = play(&config, &rows, 3, false).await;
+    let some = play(&config, &rows, 3, true).await;
+    assert_eq!(lines(&some), lines(&all));
+}
+
+#[tokio::test]
+async fn a_seed_tells_the_same_story_on_both_databases() {
+    let (mut config, rows) = (config(&[]), rows(6));
+    let sqlite = play(&config, &rows, 9, true).await;
+    let pg = Pg::new().await;
+    config.database.url = worker::config::DatabaseUrl::parse_state(&pg.url(), None).unwrap();
+    let config = assumed(&config, &People::default()).0;
+    let workplace = Workplace::real(&config, &keys(9)).await.unwrap();
+    let begun = Begun { config: &config, against: None, rows: &rows, now: now() };
+    let assumptions = Assumptions::default();
+    let asked =
+        Asked { seed: 9, assumptions: &assumptions, until: None, is_shown: false, skips: true };
+    let postgres =
+        campaign(workplace, &begun, &config, &asked, &assumptions, end(&config)).await.unwrap();
+    assert_eq!(lines(&postgres), lines(&sqlite));
+    assert!(postgres.ending.messages > 0);
+}
+
+#[tokio::test]
+async fn if_nobody_reacts_everybody_is_told_at_each_stage_and_removed_once() {
+    let (config, rows) = (config(&[]), rows(5));
+    let begun = Begun { config: &config, against: None, rows: &rows, now: now() };
+    let assumptions = Assumptions::default();
+    let asked =
+        Asked { seed: 1, assumptions: &assumptions, until: None, is_shown: true, skips: true };
+    let simulated = simulate(&begun, &asked).await.unwrap();
+    let nobody = &simulated.if_nobody_reacts;
+    let told = |stage: &str| {
+        let mails = nobody
+            .calendar
+            .iter()
+            .filter(|event| event.what == "mail" && event.about.as_deref() == Some(stage));
+        mails.count()
+    };
+    for stage in ["invitation", "reminder", "second-reminder", "final-notice"] {
+        assert_eq!(told(stage), 5, "{stage}: {:#?}", lines(nobody));
+    }
+    assert_eq!((nobody.ending.removed, nobody.ending.returned), (5, 0), "{:#?}", lines(nobody));
+    let shown = nobody.calendar.iter().filter_map(|event| event.whom.as_deref());
+    assert!(shown.into_iter().any(|whom| whom == "person0@customer.example"));
+    assert!(matches!(config.inventory.source, Source::Csv { .. }), "the file is as it was");
+}
+
+#[test]
+fn the_documentation_has_the_assumptions_as_they_are() {
+    let page = include_str!("../../docs/simulation.md");
+    assert!(page.contains(EXAMPLE.trim_end()), "docs/simulation.md has others than assume.toml");
+}
+
+/// The first weeks, so that it is over soon.
+const FIRST_WEEKS: [&str; 3] = ["simulate", "--until", "2027-01-04"];
+
+#[test]
+fn nothing_real_is_touched_and_nobody_is_called() {
+    let place = Place::new(&[]);
+    let first = place.worker(&["run-once"]);
+    assert_eq!(first.code, Some(0), "{first}");
+    let before = place.contents();
+    let said = place.worker(&FIRST_WEEKS);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(said.stdout.contains("Nothing real was called or written."), "{said}");
+    assert_eq!(place.contents(), before);
+}
+
+#[test]
+fn bad_input_is_answered_with_what_to_do() {
+    let place = Place::new(&[]);
+    place.write("assume.toml", "[customers]\nfollow = [2.0]\n");
+    place.write("strange.toml", "[customer]\n");
+    for (arguments, wanted) in [
+        (vec!["simulate", "--until", "2020-01-01"], "has passed: a simulation begins now"),
+        (vec!["simulate", "--until", "soon"], "is no time"),
+        (vec!["simulate", "--assume", "assume.toml"], "a share lies between 0 and 1"),
+        (vec!["simulate", "--assume", "strange.toml"], "unknown field `customer`"),
+        (vec!["simulate", "--assume", "missing.toml"], "cannot be read"),
+        (vec!["simulate", "--against", "missing.toml"], "cannot be read"),
+    ] {
+        let said = place.worker(&arguments);
+        assert_eq!(said.code, Some(2), "{arguments:?}: {said}");
+        assert!(said.stderr.contains(wanted), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn an_inventory_of_nobody_to_tell_is_called_that() {
+    let header = "tenant_id,connection_id,email,scopes\n";
+    let line = |scopes: &str| {
+        format!(
+            "{header}00000001-0000-4000-8000-000000000001,00000002-0000-4000-8000-000000000001,\
+             jo@customer.example,{scopes}\n"
+        )
+    };
+    let ready = "offline_access accounting.settings accounting.invoices accounting.contacts";
+    for (content, wanted) in [
+        (line(ready), "everybody is ready or unaffected"),
+        (line(""), "nothing is known of any connection's scopes"),
+        (header.to_owned(), "the inventory is empty"),
+    ] {
+        let place = Place::with_inventory("now.csv", &[]);
+        place.write("now.csv", &content);
+        let said = place.worker(&FIRST_WEEKS);
+        assert_eq!(said.code, Some(0), "{wanted}: {said}");
+        assert!(said.stdout.contains(wanted), "{wanted}: {said}");
+    }
+}
