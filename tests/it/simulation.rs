@@ -151,7 +151,7 @@ fn nothing_real_is_touched_and_nobody_is_called() {
     let before = place.contents();
     let said = place.worker(&FIRST_WEEKS);
     assert_eq!(said.code, Some(0), "{said}");
-    assert!(said.stdout.contains("Nothing real was called or written."), "{said}");
+    assert!(said.out.contains("Nothing real was called or written."), "{said}");
     assert_eq!(place.contents(), before);
 }
 
@@ -170,7 +170,7 @@ fn bad_input_is_answered_with_what_to_do() {
     ] {
         let said = place.worker(&arguments);
         assert_eq!(said.code, Some(2), "{arguments:?}: {said}");
-        assert!(said.stderr.contains(wanted), "{arguments:?}: {said}");
+        assert!(said.err.contains(wanted), "{arguments:?}: {said}");
     }
 }
 
@@ -193,6 +193,6 @@ fn an_inventory_of_nobody_to_tell_is_called_that() {
         place.write("now.csv", &content);
         let said = place.worker(&FIRST_WEEKS);
         assert_eq!(said.code, Some(0), "{wanted}: {said}");
-        assert!(said.stdout.contains(wanted), "{wanted}: {said}");
+        assert!(said.out.contains(wanted), "{wanted}: {said}");
     }
 }
