@@ -15,7 +15,7 @@ use crate::store::Store;
 
 /// Rounds of the runtime without anything happening, after which everybody waits: longer than
 /// any chain of tasks that wake one another.
-const QUIET: u32 = 16;
+const QUIET: u32 = 256;
 
 /// The clock of one world. It needs a runtime of one thread.
 #[derive(Clone)]
