@@ -2,9 +2,11 @@
 //! `cargo run --release --example soak -- --seeds 10000 [--from 0]`. One that is not prints its
 //! seed and the shortest story found that breaks it; `--seed N` tells that one again.
 
+use std::process::ExitCode;
+
 use worker::simulation::proof::{Story, shrink, tell};
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let number = |name: &str| {
         let at = arguments.iter().position(|argument| argument == name)?;
@@ -43,5 +45,5 @@ fn main() {
         "{} seeds: {messages} messages, {removals} removals, {crashes} crashes, {found} broken",
         until - from
     ));
-    std::process::exit(i32::from(found > 0));
+    ExitCode::from(u8::from(found > 0))
 }

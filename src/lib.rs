@@ -46,13 +46,11 @@
 //! 5. [`jobs::prompting`] leases what was planned ([`store::prompts`]), composes it from the
 //!    facts as they are then ([`domain::composing`]), and hands it over ([`delivery`]): one half
 //!    fills the outbox, the other empties it. Nothing goes before it is written down as
-//!    `sending`. Removing is not built yet.
-//! 6. [`report::plan`] is the result, [`report::progress`] the counts; [`jobs::counting`] writes the
+//!    `sending`.
+//! 6. What a signed plan removes is looked at once more and written down as `deleting` before
+//!    Xero is asked ([`jobs::removing`]).
+//! 7. [`report::plan`] is the result, [`report::progress`] the counts; [`jobs::counting`] writes the
 //!    day's numbers down, and says from them where the campaign will end.
-//!    `sending`. What a signed plan removes is
-//!    looked at once more and written down as `deleting` before Xero is asked
-//!    ([`jobs::removing`]).
-//! 6. [`report::plan`] is the result, [`report::progress`] the counts.
 //!
 //! Whatever may be long goes through [`jobs::sorter`] or temporary files, so that memory does
 //! not grow with the number of connections.

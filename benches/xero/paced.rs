@@ -15,9 +15,8 @@ use worker::domain::scopes::ScopeSet;
 use worker::simulation::xero::http::{Reaction, Response};
 use worker::simulation::xero::{App, Xero};
 use worker::xero::client::{Client, Limits, Settings};
-use worker::xero::connections::Connections;
-use worker::xero::error::Decision;
-use worker::xero::limits::Bucket;
+use worker::xero::connections::{Answer, Connections};
+use worker::xero::limits::{Bucket, Pace, Turn};
 
 use crate::sink::Sink;
 
@@ -40,6 +39,19 @@ pub async fn bench() -> Result<()> {
     }
     writeln!(out)?;
     Ok(())
+}
+
+/// The pace of the client and of whoever asks for removals.
+struct Shared<'a>(&'a Bucket<'a>);
+
+impl Pace for Shared<'_> {
+    fn turn(&self) -> Answer<'_, Turn> {
+        self.0.turn()
+    }
+
+    fn hold(&self, until: DateTime<Utc>) -> Answer<'_, ()> {
+        self.0.hold(until)
+    }
 }
 
 /// Calls that were made, and of these the refused.
@@ -74,18 +86,19 @@ async fn ten_minutes(per_minute: u32) -> Result<(u64, u64)> {
         calls_per_minute: per_minute,
         limits: Limits::default(),
     };
-    let pace = Bucket::new(per_minute, &*clock);
+    let bucket = Bucket::new(per_minute, &*clock);
     let secret = || Ok(SecretString::from("secret"));
-    let client = Client::new(&settings, Box::new(secret), Box::new(pace), &*clock)?;
+    let client = Client::new(&settings, Box::new(secret), Box::new(Shared(&bucket)), &*clock)?;
     let end = start + TimeDelta::minutes(1) * MINUTES;
     // Answers take no virtual time, so one caller is as busy as five.
     let id = ConnectionId(Uuid::from_u128(1));
     while clock.now() < end {
         client.list().await?;
-        while let Err(error) = client.delete(id).await {
-            let Decision::Wait(Some(wait)) = error.decision() else { return Err(error.into()) };
-            clock.sleep(wait).await;
+        // As a removal does, whose turn is counted with its intent.
+        while let Turn::NotBefore(at) = bucket.turn().await? {
+            clock.sleep(at - clock.now()).await;
         }
+        client.delete(id).await?;
     }
     let model = xero.lock().unwrap_or_else(PoisonError::into_inner);
     let counts = model.counts();

@@ -1,5 +1,5 @@
 //! Real time and sockets: the client beside a bare one. What a removal writes down before and
-//! after each call is not in it.
+//! after each call is not in it (`act`).
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use worker::xero::limits::Bucket;
 
 use crate::sink::Sink;
 
-const LATENCY: Duration = Duration::from_millis(20);
+pub const LATENCY: Duration = Duration::from_millis(20);
 const IN_FLIGHT: usize = 5;
 
 /// More than either client can make.
-const CALLS_PER_MINUTE: u32 = 1_000_000;
+pub const CALLS_PER_MINUTE: u32 = 1_000_000;
 
 #[derive(Clone, Copy)]
 enum What {
@@ -58,6 +58,13 @@ pub async fn bench() -> Result<()> {
         out.flush()?;
     }
     Ok(())
+}
+
+/// So many by a bare client.
+pub async fn bare_removals(count: usize) -> Result<Duration> {
+    let sink = Sink::start(LATENCY, says(What::Removals))?;
+    let first = without(What::Removals, count, &sink).await?;
+    Ok(first.min(without(What::Removals, count, &sink).await?))
 }
 
 fn says(what: What) -> Arc<crate::sink::Says> {

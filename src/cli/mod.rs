@@ -1,7 +1,6 @@
 //! The commands: parse, call, print. One file per command.
 
 mod accept_scan;
-mod aftermath;
 mod answering;
 mod approve;
 mod audit;

@@ -10,7 +10,7 @@ use crate::clock::{Clock, FixedClock};
 use crate::config::Job;
 use crate::jobs::exit::Exit;
 use crate::jobs::hold::Worker;
-use crate::jobs::run::{Finished, Setting, complain, new_id};
+use crate::jobs::run::{Finished, Setting, complain, name_rights, new_id};
 use crate::jobs::shutdown::Shutdown;
 use crate::jobs::standing::{leave, snapshot};
 use crate::jobs::weather::Patience;
@@ -173,6 +173,7 @@ async fn held(
     let hold = match turn.instrument(span.clone()).await {
         Ok(hold) => hold,
         Err(failure) => {
+            name_rights(job, &workplace.store, &failure).await;
             span.in_scope(|| complain(&failure));
             return setting.report_unbegun(run_id, job, workplace, failure.exit()).await;
         }

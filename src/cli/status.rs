@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::domain::calendar::days_to_deadline;
 use crate::domain::decide::Rules;
 use crate::domain::digest::reference;
+use crate::jobs::aftermath;
 use crate::jobs::bearings::Bearings;
 use crate::jobs::exit::Exit;
 use crate::jobs::planning::Planning;
@@ -22,7 +23,6 @@ use crate::store::runs::RunRecord;
 use crate::store::settling::PromptHead;
 use crate::store::{self, Store};
 
-use super::aftermath::Aftermath;
 use super::context::{Context, Trouble};
 use super::format::Format;
 
@@ -67,7 +67,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     }
     let retained = progress.ready.unwrap_or_default();
     let plan = standing_plan(config, &store, now).await?;
-    let aftermath = Aftermath::of(config, &store, retained, now).await?;
+    let removals = aftermath::removals(config, &store, retained, now).await?;
+    let at_xero = aftermath::at_xero(config, &store).await?;
     store.close().await;
     let mut out = io::stdout().lock();
     let next = config.campaign.next_stage(now);
@@ -88,8 +89,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
                 "last_scan_at": last.as_ref().map(|last| last.finished_at),
                 "standing": standing,
                 "removal_plan": plan.as_ref().map(plan_json),
-                "funnel": aftermath.funnel,
-                "xero": aftermath.xero,
+                "funnel": removals,
+                "xero": at_xero,
                 "stage_due": due.map(|stage| &stage.name),
                 "next_stage": next.map(|stage| serde_json::json!({
                     "name": stage.name, "opens_at": config.campaign.opens(stage),
@@ -105,7 +106,10 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             if let Some(plan) = &plan {
                 writeln!(out, "  {}", text_of_plan(plan))?;
             }
-            aftermath.write(zone, &mut out)?;
+            removals.write("  ", &mut out)?;
+            if let Some(at_xero) = &at_xero {
+                at_xero.write("  ", zone, &mut out)?;
+            }
             if let Some(pause) = &pause {
                 let since = pause.paused_at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
                 let Pause { by, reason, .. } = pause;

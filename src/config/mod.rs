@@ -162,9 +162,10 @@ impl Config {
         let campaign = campaign::read(root, &means);
         let stages =
             campaign.as_ref().filter(|_| is_toml).map(|campaign| campaign.stages.as_slice());
-        let removal = removal::read(root, stages);
-        let report = Report::read(root);
         let xero = Xero::read(root);
+        let calls = xero.as_ref().map(|xero| xero.calls_per_minute);
+        let removal = removal::read(root, stages, calls);
+        let report = Report::read(root);
         let http = Http::read(root);
         let metrics = Metrics::read(root);
         let retention = Retention::read(root);

@@ -12,8 +12,13 @@ use crate::domain::win_back::DAYS;
 /// Percent, where nothing else is written.
 const TENTH: f64 = 10.0;
 
-/// Reads the table and holds it against the stages, if those are right themselves.
-pub(super) fn read(root: &Table<'_>, stages: Option<&[Stage]>) -> Option<RemovalPolicy> {
+/// Reads the table and holds it against the stages and the calls to Xero, if those are right
+/// themselves.
+pub(super) fn read(
+    root: &Table<'_>,
+    stages: Option<&[Stage]>,
+    calls_per_minute: Option<u32>,
+) -> Option<RemovalPolicy> {
     let table = root.table("removal")?;
     let enabled = table.get("enabled").unwrap_or(false);
     let days = |Days(days): Days| days;
@@ -31,6 +36,12 @@ pub(super) fn read(root: &Table<'_>, stages: Option<&[Stage]>) -> Option<Removal
                 "write `final = true` at the [[campaign.stages]] that names the removal date",
             );
         }
+    }
+    if enabled && calls_per_minute == Some(1) {
+        table.wrong(
+            "removal is enabled, and `calls_per_minute` of [xero] is 1: Xero's list is read within the minute before each removal",
+            "write at least `calls_per_minute = 2` in [xero]",
+        );
     }
     let approval = table.get("approval").unwrap_or(Approval::One);
     let approvers = approvers(&table, enabled, approval);

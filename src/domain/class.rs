@@ -70,6 +70,7 @@ mod tests {
         accounting.reports.taxreports.read accounting.classicexpenses \
         accounting.classicexpenses.read";
 
+    // E56: neither broad nor replaced.
     const NEITHER: &str = "accounting.reports.tenninetynine.read \
         accounting.reports.bankstatement.read accounting.journals.read accounting.settings \
         accounting.settings.read accounting.contacts accounting.contacts.read \

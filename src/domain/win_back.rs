@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 
 use super::calendar::midnight;
 use super::campaign::{Campaign, Channel, RemovalPolicy, Stage, StageDay};
@@ -64,6 +64,14 @@ pub fn follow_ups(campaign: &Campaign, removal: Option<&RemovalPolicy>) -> Vec<F
             days,
         })
         .collect()
+}
+
+/// Who was removed before this and is not back has had all there is to say: the day of the
+/// last message is over.
+#[must_use]
+pub fn lost_before(follow_ups: &[FollowUp], now: DateTime<Utc>) -> DateTime<Utc> {
+    let last = follow_ups.last().map_or(0, |follow_up| follow_up.days);
+    now - TimeDelta::days(i64::from(last) + 1)
 }
 
 /// A removal that people may have to be told of.

@@ -16,7 +16,7 @@ use crate::xero::error::Error;
 use crate::xero::limits::{Pace, Turn, none_allowed, per_minute};
 
 /// The name of the pace in the database.
-const CALLS: &str = "xero";
+pub(super) const CALLS: &str = "xero";
 
 /// Why Xero cannot be asked about the app's connections.
 #[derive(Debug, thiserror::Error)]

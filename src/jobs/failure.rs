@@ -57,6 +57,15 @@ impl Failure {
         }
     }
 
+    /// The user of the worker's database lacks a right.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Store(error) | Self::Scan(scan::Error::Store(error)) => error.is_denied(),
+            _ => false,
+        }
+    }
+
     /// The next step.
     #[must_use]
     pub fn remedy(&self) -> String {

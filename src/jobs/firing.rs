@@ -118,6 +118,36 @@ mod tests {
     }
 
     #[test]
+    fn a_fire_begins_at_its_moment_and_not_a_nanosecond_before() {
+        // E41
+        let last = fire("09:17:00", FireState::Done, 1);
+        for (catch_up, late) in [(CatchUp::Latest, true), (CatchUp::Skip, false)] {
+            let turn = |now| turn(HOURLY, catch_up, last, now);
+            assert_eq!(turn("09:17:00"), Turn::Wait(Some(at("10:17:00"))), "not once more");
+            assert_eq!(turn("10:16:59.999999999"), Turn::Wait(Some(at("10:17:00"))));
+            assert_eq!(turn("10:17:00"), Turn::Begin(at("10:17:00")));
+            assert_eq!(turn("10:17:00.000000001"), Turn::Begin(at("10:17:00")));
+            // The last moment at which it is not missed yet.
+            assert_eq!(turn("10:18:00"), Turn::Begin(at("10:17:00")));
+            let missed =
+                if late { Turn::Begin(at("10:17:00")) } else { Turn::Wait(Some(at("11:17:00"))) };
+            assert_eq!(turn("10:18:00.000000001"), missed);
+        }
+    }
+
+    #[test]
+    fn a_fire_that_was_late_does_not_put_the_next_one_off() {
+        // E43: what was made up for an hour late had pushed all that followed.
+        let made_up =
+            turn(HOURLY, CatchUp::Latest, fire("09:17:00", FireState::Done, 1), "11:16:59");
+        assert_eq!(made_up, Turn::Begin(at("10:17:00")));
+        for state in [FireState::Done, FireState::Running, FireState::GivenUp] {
+            let turn = turn(HOURLY, CatchUp::Latest, fire("10:17:00", state, 1), "11:17:00");
+            assert_eq!(turn, Turn::Begin(at("11:17:00")), "one second later: {state:?}");
+        }
+    }
+
+    #[test]
     fn a_clock_that_goes_backwards_fires_nothing_twice() {
         let last = fire("15:17:00", FireState::Done, 1);
         let turn = turn(HOURLY, CatchUp::Latest, last, "12:17:00");

@@ -1,5 +1,6 @@
 //! One run: scan, plan, report; and what its parts share.
 
+pub mod aftermath;
 mod announcing;
 mod aside;
 mod assisting;

@@ -178,7 +178,7 @@ impl Setting<'_> {
                 objection = self.read_list(workplace, run_id) => objection?,
             };
         }
-        returning::note(store, self.config.campaign.required, self.clock.now(), run_id).await?;
+        returning::note(store, self.config, self.clock.now(), run_id).await?;
         Ok(objection)
     }
 

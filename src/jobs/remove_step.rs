@@ -14,6 +14,7 @@ use crate::domain::reason::{Code, Reason};
 use crate::report::plan::BlockedBy;
 use crate::store::plans::{PlanEntry, PlanRecord};
 use crate::store::removals::Wanted;
+use crate::xero::limits::{none_allowed, per_minute};
 
 use super::bearings::Bearings;
 use super::exit::Exit;
@@ -219,6 +220,13 @@ impl Setting<'_> {
         random: &mut (dyn rand::Rng + Send),
     ) -> Result<(), Failure> {
         let workplace = step.workplace;
+        let Some(rate) = per_minute(self.config.xero.calls_per_minute) else {
+            self.say_why_removing_ended(
+                Some(Stop::Unavailable(none_allowed().to_string())),
+                finished,
+            );
+            return Ok(());
+        };
         let xero = match workplace.xero(self.config, self.clock, self.env) {
             Ok(xero) => xero,
             Err(why) => {
@@ -249,6 +257,7 @@ impl Setting<'_> {
             fresh_until: step.looked_at
                 + TimeDelta::minutes(policy.max_inventory_age_minutes.into()),
             valid_until: force.plan.valid_until,
+            rate,
         };
         let (totals, stop) = removing.remove(works).await?;
         self.watcher.done();
@@ -281,7 +290,8 @@ impl Setting<'_> {
             Stop::SetAside(_) => (
                 Code::SetAside,
                 Exit::Stopped,
-                "look at the connection in Xero's developer portal; it is not tried again",
+                "look at the connection in Xero's developer portal; it is not tried again until \
+                 somebody says `worker settle CONNECTION --as not-removed --by NAME`",
             ),
         };
         let text = stop.text();

@@ -15,12 +15,13 @@ use crate::report::anomalies;
 use crate::report::csv::columns;
 use crate::report::document::{
     Changes, CohortCount, Cohorts, Day, Document, Funnel, HeldBack, Holdouts, Listed, Promises,
-    Removals, Silenced, StageRow, Tenants, Tried, Unreachable, UnreachableConnection,
+    Silenced, StageRow, Tenants, Tried, Unreachable, UnreachableConnection,
 };
 use crate::report::progress::Progress;
 use crate::store::standing::CohortRow;
 use crate::store::{self, Store};
 
+use super::aftermath;
 use super::counting::{campaign_day, capacity};
 
 /// What a report is asked for.
@@ -94,7 +95,9 @@ pub async fn gather(
         lifts: lifts(&history, today),
         cohorts: cohorts(store.cohorts().await?),
         holdouts: holdouts(config, &history, now, &progress),
-        removals: removals(&progress),
+        removals: aftermath::removals(config, store, progress.ready.unwrap_or_default(), now)
+            .await?,
+        xero: aftermath::at_xero(config, store).await?,
         promises: promises(store, now).await?,
         unreachable: unreachable(store, about.is_shown, &progress).await?,
         days: days(&history),
@@ -224,12 +227,6 @@ fn holdouts(
         prompts_held_back: list(Measure::HeldBackPrompt),
         removals_held_back: list(Measure::HeldBackRemove),
     }
-}
-
-fn removals(progress: &Progress) -> Removals {
-    let (removed, returned) =
-        (progress.removed.unwrap_or_default(), progress.returned.unwrap_or_default());
-    Removals { removed, returned, lost: removed.saturating_sub(returned) }
 }
 
 async fn promises(store: &Store, now: DateTime<Utc>) -> Result<Promises, store::Error> {

@@ -1,13 +1,15 @@
-//! After a scan: which removed tenants are connected again, which with what is required, and
-//! which removals crossed a consent.
+//! After a scan: which removed tenants are connected again, which with what is required, which
+//! are lost, and which removals crossed a consent.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::config::Config;
 use crate::domain::grant::{ConnectionKey, GrantId};
 use crate::domain::scopes::ScopeSet;
+use crate::domain::win_back::lost_before;
 use crate::store::returns::Away;
 use crate::store::{self, Store};
 
@@ -17,7 +19,7 @@ use crate::store::{self, Store};
 /// The database cannot be used.
 pub(super) async fn note(
     store: &Store,
-    required: ScopeSet,
+    config: &Config,
     now: DateTime<Utc>,
     run: Uuid,
 ) -> Result<(), store::Error> {
@@ -29,7 +31,15 @@ pub(super) async fn note(
             "removed tenants are connected again"
         );
     }
-    let crossed = crossed(store, required).await?;
+    let lost = store.note_lost(lost_before(&config.win_back, now), now, run).await?;
+    if lost > 0 {
+        tracing::warn!(
+            removals = lost,
+            "removed connections whose people were told for the last time are not back: they are \
+             lost"
+        );
+    }
+    let crossed = crossed(store, config.campaign.required).await?;
     if !crossed.is_empty() {
         tracing::warn!(
             removals = crossed.len(),

@@ -15,6 +15,8 @@ use crate::domain::calendar::days_to_deadline;
 use crate::domain::decide::Rules;
 use crate::report::plan::{BlockedBy, Plan};
 use crate::report::progress::Progress;
+use crate::store::Store;
+use crate::store::rights::Layers;
 use crate::telemetry;
 
 use super::bearings::Bearings;
@@ -106,11 +108,13 @@ impl Setting<'_> {
         let mut finished = self.begun(job, run_id);
         let body = self.patient_body(job, workplace, run_id, &mut finished, random);
         if let Err(failure) = tracing::Instrument::instrument(body, span.clone()).await {
+            name_rights(job, &workplace.store, &failure).await;
             span.in_scope(|| complain(&failure));
             finished.exit = finished.exit.and(failure.exit());
             self.fall_back(workplace, &mut finished.progress).await;
         }
         if let Err(failure) = self.reckon(job, workplace, &mut finished).await {
+            name_rights(job, &workplace.store, &failure).await;
             span.in_scope(|| complain(&failure));
             finished.exit = finished.exit.and(failure.exit());
         }
@@ -341,6 +345,24 @@ impl Setting<'_> {
             cancel: self.cancel,
         };
         Ok(planning.run().await?)
+    }
+}
+
+/// Names the rights that a job lacks, where it failed for one: the database names only the
+/// table.
+pub async fn name_rights(job: &Job, store: &Store, failure: &Failure) {
+    if !failure.is_denied() {
+        return;
+    }
+    let [sends, removes] = [Step::Prompt, Step::Remove].map(|step| job.steps.contains(&step));
+    // As far as they can be found out: what went wrong is said in any case.
+    let missing = store.missing_rights(Layers { sends, removes }).await.unwrap_or_default();
+    if !missing.is_empty() {
+        tracing::error!(
+            remedy = "grant them: docs/database.md, \"Rights\", has the statements",
+            "this database user lacks {}",
+            missing.join(", ")
+        );
     }
 }
 

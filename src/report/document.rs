@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::domain::forecast::{Fit, Interval, Lift, Outlook, Point};
 
+use super::aftermath::{AtXero, Removals};
 use super::anomalies::Anomaly;
 use super::progress::Progress;
 
@@ -36,6 +37,8 @@ pub struct Document {
     pub cohorts: Cohorts,
     pub holdouts: Holdouts,
     pub removals: Removals,
+    /// `null` before Xero's list was first put to use.
+    pub xero: Option<AtXero>,
     pub promises: Promises,
     pub unreachable: Unreachable,
     /// Day by day, where it stood.
@@ -131,16 +134,6 @@ pub struct HeldBack {
     pub code: String,
     pub text: String,
     pub connections: u64,
-}
-
-/// What became of removed connections.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Removals {
-    pub removed: u64,
-    /// Tenants that connected again.
-    pub returned: u64,
-    /// Removed and not back.
-    pub lost: u64,
 }
 
 /// Removal dates that were named to people who are still awaiting.

@@ -1,6 +1,7 @@
 //! Results, as documents and for people.
 
 pub mod advice;
+pub mod aftermath;
 pub mod anomalies;
 pub mod calendar;
 pub mod calendar_text;

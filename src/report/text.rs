@@ -219,13 +219,9 @@ fn stopped(document: &Document, out: &mut dyn Write) -> io::Result<()> {
 
 fn people(document: &Document, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
     let local = |at: DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d").to_string();
-    let removals = document.removals;
-    if removals.removed > 0 {
-        writeln!(
-            out,
-            "Removed: {} · returned {} · lost {}",
-            removals.removed, removals.returned, removals.lost
-        )?;
+    document.removals.write("", out)?;
+    if let Some(at_xero) = &document.xero {
+        at_xero.write("", zone, out)?;
     }
     let promises = &document.promises;
     if promises.connections > 0 {

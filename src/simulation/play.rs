@@ -227,7 +227,7 @@ impl<'a> Play<'a> {
         if !assumed
             || !waits
             || !job.steps.contains(&Step::Remove)
-            || finished.plan.removals.len() == 0
+            || finished.plan.removals.is_empty()
         {
             return Ok(());
         }

@@ -60,7 +60,7 @@ pub(super) async fn append(tx: &mut Tx, acts: &[Act]) -> Result<(), Error> {
     let add = format!(
         "INSERT INTO audit (number, at, run_id, kind, subject, person, by_name, detail, hash) \
          SELECT n.number, n.at, n.run, n.kind, n.subject, n.person, n.by, n.detail, n.hash FROM {}",
-        Dialect::of_tx(tx).records(&COLUMNS_OF_RECORD)
+        Dialect::of_tx(tx).records(&COLUMNS_OF_RECORD, entries.len())
     );
     match tx {
         Tx::Sqlite(tx) => {

@@ -1,9 +1,9 @@
 //! Bulk writes: one statement per batch, made ready apart from the database so that it can
 //! execute the statement before meanwhile.
 //!
-//! PostgreSQL takes a copy of rows that are only added, and one array per column of those that
-//! may take the place of others. SQLite takes rows of nameless parameters: named
-//! ones are looked up one by one, which makes a statement of n parameters cost n².
+//! PostgreSQL takes a copy of many rows that are only added, and one array per column of few,
+//! or of those that may take the place of others. SQLite takes rows of nameless parameters:
+//! named ones are looked up one by one, which makes a statement of n parameters cost n².
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -67,6 +67,8 @@ const SQLITE_ROWS: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// Rows of one PostgreSQL statement, where there are enough.
 const POSTGRES_ROWS: usize = 2_000;
+/// Rows from which on a copy, which takes one more way to the server and back, is worth it.
+const COPIED_ROWS: usize = 200;
 
 /// A statement with its values.
 pub(super) struct Statement {
@@ -159,7 +161,7 @@ pub(super) fn fill(
             if cells.len() < least * width {
                 return Ok(());
             }
-            if target.key.is_none() {
+            if target.key.is_none() && cells.len() >= COPIED_ROWS * width {
                 let values = Values::Copied(binary::rows(width, cells)?);
                 cells.clear();
                 into.push(Statement { sql: target.copy(), values });

@@ -101,15 +101,22 @@ impl Dialect {
         }
     }
 
-    /// A table made of the records in the JSON text bound as `$1`, each an object.
-    pub(super) fn records(self, columns: &[(&str, Kind)]) -> String {
+    /// A table made of the records in the JSON text bound as `$1`, each an object, of which
+    /// there are `count`: PostgreSQL would take a hundred for granted, and rather read a whole
+    /// table than look up so many. It is told in powers of two, so that statements are found
+    /// again.
+    pub(super) fn records(self, columns: &[(&str, Kind)], count: usize) -> String {
         match self {
             Self::Postgres => {
                 let columns: Vec<String> = columns
                     .iter()
                     .map(|(name, kind)| format!("{name} {}", kind.in_postgres()))
                     .collect();
-                format!("jsonb_to_recordset($1::jsonb) AS n({})", columns.join(", "))
+                format!(
+                    "(SELECT * FROM jsonb_to_recordset($1::jsonb) AS n({}) LIMIT {}) AS n",
+                    columns.join(", "),
+                    count.next_power_of_two()
+                )
             }
             Self::Sqlite => {
                 let columns: Vec<String> = columns
@@ -121,6 +128,41 @@ impl Dialect {
                     .collect();
                 format!("(SELECT {} FROM json_each($1)) AS n", columns.join(", "))
             }
+        }
+    }
+
+    /// The rows of `table`, named `alias`, whose `column` is one of the [`Ids`] or [`Words`]
+    /// bound as `$1`, each found by the column's index. PostgreSQL has no figures about a table
+    /// that is just filling, and left to itself it reads all of it for a hundred rows.
+    pub(super) fn of_each(self, table: &str, column: &str, kind: Kind, alias: &str) -> String {
+        match self {
+            Self::Sqlite => {
+                let value = if kind == Kind::Uuid { "unhex(value)" } else { "value" };
+                format!(
+                    "(SELECT * FROM {table} WHERE {column} IN \
+                        (SELECT {value} FROM json_each($1))) AS {alias}"
+                )
+            }
+            // A subquery with OFFSET stays as it is written.
+            Self::Postgres => format!(
+                "(SELECT DISTINCT unnest($1::{}[]) AS one) AS {alias}_of CROSS JOIN LATERAL \
+                    (SELECT * FROM {table} WHERE {table}.{column} = {alias}_of.one OFFSET 0) \
+                    AS {alias}",
+                kind.in_postgres()
+            ),
+        }
+    }
+
+    /// The connections among the [`Ids`] bound as `$1` that prompts show, as `c`, with their
+    /// prompts, as `p`, found in the same way.
+    pub(super) fn shown_with_prompts(self) -> String {
+        let shown = self.of_each("prompt_connections", "connection_key", Kind::Uuid, "c");
+        match self {
+            Self::Sqlite => format!("{shown} JOIN prompts p ON p.prompt_id = c.prompt_id"),
+            Self::Postgres => format!(
+                "{shown} CROSS JOIN LATERAL \
+                    (SELECT * FROM prompts WHERE prompts.prompt_id = c.prompt_id OFFSET 0) AS p"
+            ),
         }
     }
 

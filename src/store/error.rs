@@ -99,6 +99,15 @@ impl Error {
         })
     }
 
+    /// The user lacks a right.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(sqlx::Error::Database(inner)) if inner.code().as_deref() == Some("42501")
+        )
+    }
+
     /// Whether another try, later, may succeed with nothing changed.
     #[must_use]
     pub fn may_pass(&self) -> bool {
@@ -127,9 +136,11 @@ fn is_passing(error: &sqlx::Error) -> bool {
 /// What a database says while it is busy or about to come back: SQLITE_BUSY with its extended
 /// codes; PostgreSQL's serialization_failure, deadlock_detected, too_many_connections,
 /// admin_shutdown, crash_shutdown, cannot_connect_now, and read_only_sql_transaction, which a
-/// standby says until it is told that it has taken over.
-const PASSING: [&str; 10] =
-    ["5", "261", "517", "40001", "40P01", "53300", "57P01", "57P02", "57P03", "25006"];
+/// standby says until it is told that it has taken over. And what both say when the disk is
+/// full: somebody may be making room.
+const PASSING: [&str; 12] = [
+    "5", "261", "517", "40001", "40P01", "53300", "57P01", "57P02", "57P03", "25006", "13", "53100",
+];
 
 fn database_remedy(error: &sqlx::Error) -> Remedy {
     Remedy(match error {

@@ -38,7 +38,7 @@ pub mod purging;
 mod rates;
 pub mod removals;
 pub mod returns;
-mod rights;
+pub mod rights;
 pub mod runs;
 pub mod scans;
 mod scope_sets;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool, SqlitePool};
 
 use super::{Error, Store, Tx, dialect, pooler, with_db, with_tx};
 
 /// The schema this worker works on: the number of the newest file in `migrations/`.
-pub const SCHEMA_VERSION: i64 = 9;
+pub const SCHEMA_VERSION: i64 = 11;
 
 /// How long a statement waits for another writer, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -147,12 +147,25 @@ async fn open_postgres(options: &PgConnectOptions) -> Result<PgPool, Error> {
         tracing::debug!("there is a pooler in front of the database");
         options = options.statement_cache_capacity(0);
         pool = pooler::each_use_a_transaction(pool);
+    } else {
+        pool = each_plan_anew(pool);
     }
     match pool.connect_with(options.clone()).await {
         Ok(pool) => Ok(pool),
         Err(sqlx::Error::PoolTimedOut) => Err(why_not(&options).await.into()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Tables grow from nothing while a worker sends. A plan that is kept from when one was empty
+/// reads all of it, for as long as the connection lives; and what is guessed about a table
+/// without figures makes a lookup seem worth compiling, which takes longer than it.
+const SETTINGS: &str = "SET plan_cache_mode = force_custom_plan; SET jit = off";
+
+fn each_plan_anew(pool: PgPoolOptions) -> PgPoolOptions {
+    pool.after_connect(|connection, _| {
+        Box::pin(async { connection.execute(SETTINGS).await.map(|_| ()) })
+    })
 }
 
 fn postgres_options(url: &str) -> Result<PgConnectOptions, Error> {

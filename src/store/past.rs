@@ -15,7 +15,8 @@ use crate::domain::told::{Mark, Past, PromptState, Telling};
 use crate::domain::win_back::STAGES;
 
 use super::audit::append;
-use super::dialect::{Ids, Words, with_ids, with_words};
+use super::bulk;
+use super::dialect::{Dialect, Ids, Words};
 use super::{Error, Store, with_db, with_tx};
 
 #[derive(sqlx::FromRow)]
@@ -161,14 +162,12 @@ impl Store {
     }
 
     async fn tellings(&self, connections: Vec<Uuid>) -> Result<Vec<TellingRow>, Error> {
-        let sql = with_ids(
-            self,
+        let sql = format!(
             "SELECT c.connection_key, p.recipient, p.stage, p.deadline, c.required, \
                 c.connected_at, c.removal_from, p.is_notice, \
                 COALESCE(p.sent_at, p.made_at) AS sent_at \
-             FROM prompt_connections c JOIN prompts p ON p.prompt_id = c.prompt_id \
-             WHERE c.connection_key {ids} AND p.state = 'sent' AND p.bounced_at IS NULL \
-                AND p.deadline IS NOT NULL",
+             FROM {} WHERE p.state = 'sent' AND p.bounced_at IS NULL AND p.deadline IS NOT NULL",
+            Dialect::of(self).shown_with_prompts()
         );
         Ok(with_db!(self, db => {
             sqlx::query_as(AssertSqlSafe(sql)).bind(Ids(connections)).fetch_all(db).await
@@ -178,13 +177,9 @@ impl Store {
     /// What people were told of removed connections at the stages that follow removals.
     async fn followed(&self, connections: Vec<Uuid>) -> Result<Vec<FollowedRow>, Error> {
         let stages = STAGES.map(|stage| format!("'{stage}'")).join(", ");
-        let sql = with_ids(
-            self,
-            &format!(
-                "SELECT c.connection_key, {MARK} \
-                 FROM prompt_connections c JOIN prompts p ON p.prompt_id = c.prompt_id \
-                 WHERE c.connection_key {{ids}} AND p.stage IN ({stages})"
-            ),
+        let sql = format!(
+            "SELECT c.connection_key, {MARK} FROM {} WHERE p.stage IN ({stages})",
+            Dialect::of(self).shown_with_prompts()
         );
         Ok(with_db!(self, db => {
             sqlx::query_as(AssertSqlSafe(sql)).bind(Ids(connections)).fetch_all(db).await
@@ -192,8 +187,8 @@ impl Store {
     }
 
     async fn marks(&self, recipients: Vec<String>) -> Result<Vec<MarkRow>, Error> {
-        let sql =
-            with_words(self, &format!("SELECT {MARK} FROM prompts p WHERE p.recipient {{words}}"));
+        let of_each = Dialect::of(self).of_each("prompts", "recipient", bulk::Kind::Text, "p");
+        let sql = format!("SELECT {MARK} FROM {of_each}");
         Ok(with_db!(self, db => {
             sqlx::query_as(AssertSqlSafe(sql)).bind(Words(recipients)).fetch_all(db).await
         })?)

@@ -9,8 +9,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection};
 
 /// What a use of a connection begins with. Our own transactions begin in it once more, which
-/// the server would warn of.
-const BEGIN: &str = "BEGIN; SET LOCAL client_min_messages = error; DEALLOCATE ALL";
+/// the server would warn of. No plan is kept from one to the next.
+const BEGIN: &str =
+    "BEGIN; SET LOCAL client_min_messages = error; SET LOCAL jit = off; DEALLOCATE ALL";
 /// And ends with, whether or not a transaction is open by then.
 const END: &str = "BEGIN; COMMIT";
 

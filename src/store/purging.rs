@@ -55,20 +55,20 @@ async fn purge_prompts(tx: &mut Tx, over: &str, before: DateTime<Utc>) -> Result
         sqlx::query_scalar(AssertSqlSafe(named)).bind(before).fetch_all(db).await
     })?;
     let over_then = over.replace("$1", "$2");
-    let rename = format!(
-        "UPDATE prompts SET recipient = n.alias FROM {} \
-         WHERE prompts.recipient = n.recipient AND {over_then}",
-        Dialect::of_tx(tx).records(&[("recipient", bulk::Kind::Text), ("alias", bulk::Kind::Text)])
-    );
+    let columns = [("recipient", bulk::Kind::Text), ("alias", bulk::Kind::Text)];
     for batch in named.chunks(BATCH) {
+        let rename = format!(
+            "UPDATE prompts SET recipient = n.alias FROM {} \
+             WHERE prompts.recipient = n.recipient AND {over_then}",
+            Dialect::of_tx(tx).records(&columns, batch.len())
+        );
         let records: Vec<serde_json::Value> = batch
             .iter()
             .map(|name| serde_json::json!({"recipient": name, "alias": pseudonym(&key, name)}))
             .collect();
         let records = serde_json::Value::Array(records).to_string();
-        let rename = AssertSqlSafe(rename.clone());
         with_tx!(&mut *tx, db => {
-            sqlx::query(rename).bind(records).bind(before).execute(db).await.map(|_| ())
+            sqlx::query(AssertSqlSafe(rename)).bind(records).bind(before).execute(db).await.map(|_| ())
         })?;
     }
     if !named.is_empty() {

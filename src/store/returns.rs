@@ -31,6 +31,7 @@ pub struct Aftermath {
     pub connection_key: Uuid,
     pub crossed_at: Option<DateTime<Utc>>,
     pub back_at: Option<DateTime<Utc>>,
+    pub lost_at: Option<DateTime<Utc>>,
     pub returned_at: Option<DateTime<Utc>>,
 }
 
@@ -40,10 +41,15 @@ impl Aftermath {
     pub fn events(&self) -> Vec<(&'static str, DateTime<Utc>)> {
         // Who returned is back, and need not be told twice.
         let back = self.back_at.filter(|_| self.returned_at.is_none());
-        [("crossed", self.crossed_at), ("back_broad", back), ("returned", self.returned_at)]
-            .into_iter()
-            .filter_map(|(what, at)| Some((what, at?)))
-            .collect()
+        [
+            ("crossed", self.crossed_at),
+            ("back_broad", back),
+            ("lost", self.lost_at),
+            ("returned", self.returned_at),
+        ]
+        .into_iter()
+        .filter_map(|(what, at)| Some((what, at?)))
+        .collect()
     }
 }
 
@@ -80,8 +86,9 @@ struct AwayRow {
     back_at: Option<DateTime<Utc>>,
 }
 
+/// A removal that has come to an end, or seems to.
 #[derive(sqlx::FromRow)]
-struct ReturnedRow {
+struct EndedRow {
     connection_key: Uuid,
     tenant_id: Uuid,
     settled_at: DateTime<Utc>,
@@ -112,7 +119,7 @@ impl Store {
     pub async fn aftermaths(&self, keys: &[ConnectionKey]) -> Result<Vec<Aftermath>, Error> {
         let sql = with_ids(
             self,
-            "SELECT connection_key, crossed_at, back_at, returned_at FROM removals \
+            "SELECT connection_key, crossed_at, back_at, lost_at, returned_at FROM removals \
              WHERE connection_key {ids} AND state = 'removed'",
         );
         let ids = Ids(keys.iter().map(|key| key.0).collect());
@@ -149,12 +156,47 @@ impl Store {
         let back = with_tx!(&mut tx, db => {
             sqlx::query(BACK).bind(now).execute(db).await.map(|done| done.rows_affected())
         })?;
-        let returned: Vec<ReturnedRow> =
+        let returned: Vec<EndedRow> =
             with_tx!(&mut tx, db => sqlx::query_as(RETURNED).bind(now).fetch_all(db).await)?;
-        let acts: Vec<Act> = returned.iter().map(|row| row.act(now, run)).collect();
+        let acts: Vec<Act> =
+            returned.iter().map(|row| row.act(Acted::Returned, now, run)).collect();
         audit::append(&mut tx, &acts).await?;
         tx.commit().await?;
         Ok(Found { back, returned: returned.len() as u64 })
+    }
+
+    /// Notes who was removed before `lost_before` and is not back: once for each, whatever
+    /// follows. Gives how many were found.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn note_lost(
+        &self,
+        lost_before: DateTime<Utc>,
+        now: DateTime<Utc>,
+        run: Uuid,
+    ) -> Result<u64, Error> {
+        const WHICH: &str = "state = 'removed' AND returned_at IS NULL AND back_at IS NULL \
+            AND lost_at IS NULL AND settled_at < $1";
+        let any = format!("SELECT count(*) FROM removals WHERE {WHICH}");
+        let any: i64 = with_db!(self, db => {
+            sqlx::query_scalar(AssertSqlSafe(any)).bind(lost_before).fetch_one(db).await
+        })?;
+        if any == 0 {
+            return Ok(0);
+        }
+        let lost = format!(
+            "UPDATE removals SET lost_at = $2 WHERE {WHICH} \
+             RETURNING connection_key, tenant_id, settled_at"
+        );
+        let mut tx = self.begin().await?;
+        let lost: Vec<EndedRow> = with_tx!(&mut tx, db => {
+            sqlx::query_as(AssertSqlSafe(lost)).bind(lost_before).bind(now).fetch_all(db).await
+        })?;
+        let acts: Vec<Act> = lost.iter().map(|row| row.act(Acted::Lost, now, run)).collect();
+        audit::append(&mut tx, &acts).await?;
+        tx.commit().await?;
+        Ok(lost.len() as u64)
     }
 
     /// Notes which removals crossed a consent.
@@ -227,10 +269,10 @@ impl AwayRow {
     }
 }
 
-impl ReturnedRow {
-    fn act(&self, now: DateTime<Utc>, run: Uuid) -> Act {
+impl EndedRow {
+    fn act(&self, kind: Acted, now: DateTime<Utc>, run: Uuid) -> Act {
         let took = (now - self.settled_at).num_seconds();
-        Act::new(Acted::Returned, now)
+        Act::new(kind, now)
             .run(run)
             .about(ConnectionKey(self.connection_key))
             .with("tenant", self.tenant_id.to_string())

@@ -23,11 +23,15 @@ pub struct Answer {
     pub body: Result<Vec<u8>, String>,
 }
 
-/// What the answer to `GET /connections` says.
+/// What the answer to `GET /connections` says that left at `asked_at`.
 ///
 /// # Errors
 /// It is no list. A list that can be read in part is one, and says that it is incomplete.
-pub fn listing(answer: &Answer, now: DateTime<Utc>) -> Result<Listing, Error> {
+pub fn listing(
+    answer: &Answer,
+    asked_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Listing, Error> {
     if !matches!(answer.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         return Err(answer.error(now));
     }
@@ -49,6 +53,7 @@ pub fn listing(answer: &Answer, now: DateTime<Utc>) -> Result<Listing, Error> {
     Ok(Listing {
         connections: list.connections,
         incomplete: (!doubts.is_empty()).then(|| doubts.join("; ")),
+        asked_at,
         server_time: answer.server_time(),
     })
 }
@@ -159,6 +164,10 @@ mod tests {
             headers: headers.collect(),
             body: Ok(body.as_bytes().to_vec()),
         }
+    }
+
+    fn listing(answer: &Answer, at: DateTime<Utc>) -> Result<Listing, Error> {
+        super::listing(answer, at, at)
     }
 
     #[test]

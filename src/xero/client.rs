@@ -14,7 +14,7 @@ use super::answer::{self, Answer};
 use super::connections::{self, Connections, Deleted, Listing};
 use super::error::Error;
 use super::limits::{Pace, Turns};
-use super::token::{Carry, Secret, Token, Tokens};
+use super::token::{Carry, MARGIN, Secret, Token, Tokens};
 use crate::clock::Clock;
 use crate::domain::ids::ConnectionId;
 use crate::web::{self, RootsError};
@@ -29,7 +29,7 @@ const PAUSE: TimeDelta = TimeDelta::seconds(2);
 const LIST_PATIENCE: TimeDelta = TimeDelta::minutes(3);
 
 /// How long a removal may take until it goes out, with its token: what was looked at before it
-/// must still hold.
+/// must still hold. Its turn is not in it.
 const DELETE_PATIENCE: TimeDelta = TimeDelta::seconds(20);
 
 /// Bytes of a list: about half a million connections, fifty times the largest cap.
@@ -97,6 +97,14 @@ pub struct Client<'a> {
     clock: &'a dyn Clock,
 }
 
+/// Whether a call still has to wait for its turn.
+#[derive(Clone, Copy)]
+enum Turn {
+    Due,
+    /// By whoever asks for it.
+    Taken,
+}
+
 /// A call that came to no answer at all.
 enum Trouble {
     /// Nothing was sent that could have had an effect.
@@ -158,8 +166,8 @@ impl<'a> Client<'a> {
 
     async fn list_once(&self) -> Result<Listing, Error> {
         let url = self.connections.clone();
-        match self.call(Method::GET, url, LONGEST_LIST, LIST_PATIENCE).await {
-            Ok(answer) => answer::listing(&answer, self.clock.now()),
+        match self.call(Method::GET, url, LONGEST_LIST, LIST_PATIENCE, Turn::Due).await {
+            Ok((answer, left_at)) => answer::listing(&answer, left_at, self.clock.now()),
             Err(Trouble::Before(error)) => Err(error),
             // Reading has no effect, so it does not matter how far it went.
             Err(Trouble::After(why)) => Err(Error::Unavailable(why)),
@@ -169,30 +177,45 @@ impl<'a> Client<'a> {
     async fn delete_once(&self, id: ConnectionId) -> Result<Deleted, Error> {
         let mut url = self.connections.clone();
         url.set_path(&format!("{}/{id}", url.path()));
-        match self.call(Method::DELETE, url, LONGEST_ANSWER, DELETE_PATIENCE).await {
-            Ok(answer) => answer::deleted(&answer, self.clock.now()),
+        match self.call(Method::DELETE, url, LONGEST_ANSWER, DELETE_PATIENCE, Turn::Taken).await {
+            Ok((answer, _)) => answer::deleted(&answer, self.clock.now()),
             Err(Trouble::Before(error)) => Err(error),
             Err(Trouble::After(why)) => Err(Error::Lost(why)),
         }
     }
 
-    /// One call with the app's token; a second one where the token was refused.
+    /// One call with the app's token; a second one where the token was refused. Tells when the
+    /// last of them left.
     async fn call(
         &self,
         method: Method,
         url: Url,
         longest: usize,
         patience: TimeDelta,
-    ) -> Result<Answer, Trouble> {
+        turn: Turn,
+    ) -> Result<(Answer, DateTime<Utc>), Trouble> {
         let until = self.clock.now() + patience;
         let _one = self.turns.one_of_five().await?;
-        let token = self.token(None, until).await?;
-        let answer = self.exchange(&method, &url, &token, longest, until).await?;
+        let token = match turn {
+            Turn::Due => {
+                let token = self.token(None, TimeDelta::zero(), until).await?;
+                self.turns.next(until).await?;
+                token
+            }
+            Turn::Taken => {
+                // What served the last look does so here: to renew it would take another turn.
+                let token = self.token(None, MARGIN, until).await?;
+                self.turns.taken(until)?;
+                token
+            }
+        };
+        let (answer, left_at) = self.exchange(&method, &url, &token, longest).await?;
         if !answer.refuses_token() {
-            return Ok(answer);
+            return Ok((answer, left_at));
         }
-        let token = self.token(Some(&token), until).await?;
-        self.exchange(&method, &url, &token, longest, until).await
+        let token = self.token(Some(&token), TimeDelta::zero(), until).await?;
+        self.turns.next(until).await?;
+        self.exchange(&method, &url, &token, longest).await
     }
 
     async fn exchange(
@@ -201,20 +224,24 @@ impl<'a> Client<'a> {
         url: &Url,
         token: &Token,
         longest: usize,
-        until: DateTime<Utc>,
-    ) -> Result<Answer, Trouble> {
-        self.turns.next(until).await?;
+    ) -> Result<(Answer, DateTime<Utc>), Trouble> {
+        let left_at = self.clock.now();
         let mut request = Request::new(method.clone(), url.clone());
         request.headers_mut().insert(AUTHORIZATION, token.header.clone());
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         let answer = self.send(request, longest).await?;
         self.heed(&answer).await;
-        Ok(answer)
+        Ok((answer, left_at))
     }
 
-    async fn token(&self, refused: Option<&Token>, until: DateTime<Utc>) -> Result<Token, Error> {
+    async fn token(
+        &self,
+        refused: Option<&Token>,
+        grace: TimeDelta,
+        until: DateTime<Utc>,
+    ) -> Result<Token, Error> {
         let way = Way { client: self, until };
-        self.tokens.get(refused, self.clock.now(), &way).await
+        self.tokens.get(refused, self.clock.now(), grace, &way).await
     }
 
     async fn ask_for_token(

@@ -30,6 +30,8 @@ pub struct Listing {
     /// Why it may not be all of it, where it says so itself or entries could not be read. An
     /// incomplete list proves that what it has exists, and nothing of what it lacks.
     pub incomplete: Option<String>,
+    /// When it was asked for, after any wait: what is removed later can still be in it.
+    pub asked_at: DateTime<Utc>,
     /// Xero's own clock, from the answer's `Date`.
     pub server_time: Option<DateTime<Utc>>,
 }
@@ -60,7 +62,8 @@ pub trait Connections: Send + Sync {
     /// Reads the whole list. It may be asked again by itself; nothing is changed by it.
     fn list(&self) -> Answer<'_, Listing>;
 
-    /// Removes one connection. It is asked once: where no answer came, the error says so, and
-    /// only the list tells.
+    /// Removes one connection, at once: whoever asks has counted the call and waited for its
+    /// turn. It is asked once: where no answer came, the error says so, and only the list
+    /// tells.
     fn delete(&self, id: ConnectionId) -> Answer<'_, Deleted>;
 }

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::answer::Answer;
 use super::connections;
 use super::error::Error;
+use super::own::Own;
 use crate::clock::Clock;
 use crate::domain::rate::Rate;
 use crate::web;
@@ -124,14 +125,6 @@ pub(super) struct Turns<'a> {
     own: Mutex<Own>,
 }
 
-/// How many calls were our own in this minute and the last.
-#[derive(Default)]
-struct Own {
-    minute: i64,
-    count: u32,
-    before: u32,
-}
-
 impl<'a> Turns<'a> {
     pub fn new(pace: Box<dyn Pace + 'a>, clock: &'a dyn Clock, calls_per_minute: u32) -> Self {
         let at_once = Semaphore::new(AT_ONCE);
@@ -146,10 +139,6 @@ impl<'a> Turns<'a> {
 
     /// Waits until a call may go; after `until`, none may.
     pub async fn next(&self, until: DateTime<Utc>) -> Result<(), Error> {
-        let too_late = |after| {
-            let limit = "it is not this call's turn yet".to_owned();
-            Err(Error::Limited { limit, after: Some(after) })
-        };
         loop {
             let Turn::NotBefore(at) = self.pace.turn().await? else { break };
             let before = self.clock.now();
@@ -162,6 +151,11 @@ impl<'a> Turns<'a> {
                 break;
             }
         }
+        self.taken(until)
+    }
+
+    /// Counts a call whose turn has come; after `until`, it may not go.
+    pub fn taken(&self, until: DateTime<Utc>) -> Result<(), Error> {
         let now = self.clock.now();
         self.own().count(now);
         // Others, a token, a slow database: something took longer than this call may.
@@ -205,27 +199,9 @@ impl<'a> Turns<'a> {
     }
 }
 
-impl Own {
-    fn roll(&mut self, now: DateTime<Utc>) {
-        let minute = now.timestamp().div_euclid(60);
-        if minute != self.minute {
-            self.before = if minute == self.minute + 1 { self.count } else { 0 };
-            (self.minute, self.count) = (minute, 0);
-        }
-    }
-
-    fn count(&mut self, now: DateTime<Utc>) {
-        self.roll(now);
-        self.count = self.count.saturating_add(1);
-    }
-
-    /// Of the last sixty seconds, as nearly as two counts tell.
-    fn last_minute(&mut self, now: DateTime<Utc>) -> u32 {
-        self.roll(now);
-        let left = 60 - u64::from(now.timestamp().rem_euclid(60).unsigned_abs() as u32);
-        let before = u64::from(self.before) * left / 60;
-        self.count.saturating_add(u32::try_from(before).unwrap_or(u32::MAX))
-    }
+fn too_late(after: TimeDelta) -> Result<(), Error> {
+    let limit = "it is not this call's turn yet".to_owned();
+    Err(Error::Limited { limit, after: Some(after) })
 }
 
 fn remaining(headers: &HeaderMap, name: &str) -> Option<i64> {

@@ -7,4 +7,5 @@ pub mod connections;
 pub mod error;
 pub mod limits;
 mod list;
+mod own;
 pub mod token;

@@ -26,7 +26,7 @@ const SCOPE: &str = "app.connections";
 const LIFETIME: TimeDelta = TimeDelta::minutes(30);
 
 /// So long before its end a token is not used any more, or from half its life on.
-const MARGIN: TimeDelta = TimeDelta::seconds(60);
+pub(super) const MARGIN: TimeDelta = TimeDelta::seconds(60);
 
 /// Reads the app's secret where it is kept, each time that it is needed: one that was changed
 /// there is used from then on. The error says why it cannot be had.
@@ -73,18 +73,21 @@ impl<'a> Tokens<'a> {
         Self { endpoint, client_id, secret, held: Mutex::default() }
     }
 
-    /// One that can be used; in place of `refused`, if that is still the last.
+    /// One that can be used, until so long after it should have been renewed; in place of
+    /// `refused`, if that is still the last.
     pub async fn get(
         &self,
         refused: Option<&Token>,
         now: DateTime<Utc>,
+        grace: TimeDelta,
         carry: &dyn Carry,
     ) -> Result<Token, Error> {
         // Whoever comes second waits for the first one's token in place of asking for another.
         let mut held = self.held.lock().await;
         let number = held.as_ref().map_or(0, |token| token.number);
         let is_refused = refused.is_some_and(|token| token.number == number);
-        if let Some(token) = held.as_ref().filter(|token| !is_refused && now < token.until) {
+        if let Some(token) = held.as_ref().filter(|token| !is_refused && now < token.until + grace)
+        {
             return Ok(token.clone());
         }
         *held = None;

@@ -367,3 +367,22 @@ async fn a_process_whose_schema_was_migrated_by_a_newer_one_does_no_more_work() 
         sending.worker(&["run-once"]).complains(1, "knows only", "newer worker");
     }
 }
+
+#[tokio::test]
+async fn no_session_with_the_mail_server_is_kept_from_one_run_to_the_next() {
+    // E45: one that was opened early stood idle until the server hung up on the first message.
+    let sending = Sending::new(Base::Sqlite, &lines(0..3)).await;
+    sending.configure(&[EVERY_SECOND, ANY_PORT, ("max_per_run = 5000", "max_per_run = 1")]);
+    sending.prepare();
+    let mut replica = replica(&sending);
+    replica.says(3, |line| line["message"] == "progress report" && line["prompts_sent"] == 1);
+    replica.says(1, |line| line["message"] == "progress report" && line["prompts_sent"] == 0);
+    replica.stops();
+    let received = sending.smtp.received.all();
+    let sessions: Vec<usize> = received.iter().map(|mail| mail.connection).collect();
+    assert_eq!(sessions, [0, 1, 2]);
+    assert_eq!(sending.smtp.connections(), 3, "a run with nothing to send opens none");
+    let commands = sending.smtp.commands.all();
+    let ends = commands.iter().filter(|(_, line)| line == "QUIT").map(|(session, _)| *session);
+    assert_eq!(ends.collect::<Vec<usize>>(), sessions, "each before the next run");
+}

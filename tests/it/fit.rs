@@ -53,7 +53,7 @@ fn on_the_first_day_of_too_late_it_no_longer_fits_and_the_day_before_it_did() {
 }
 
 #[test]
-fn too_many_for_the_caps_is_told_with_the_tightest_step() {
+fn e7_too_many_for_the_caps_is_told_with_the_tightest_step() {
     let fit = fit(&[], 200_000, "2026-11-20");
     assert!(!fit.fits());
     assert!(fit.tightest.is_some());

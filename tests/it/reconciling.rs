@@ -100,7 +100,7 @@ async fn an_empty_short_incomplete_or_failing_list_changes_nothing_e50() {
         let incomplete = Listing {
             connections: all[..9].to_vec(),
             incomplete: Some("a Link header names another page".to_owned()),
-            server_time: None,
+            ..Listing::default()
         };
         for (says, code) in [
             (whole(Vec::new()), Code::ListEmpty),

@@ -51,6 +51,25 @@ async fn a_person_with_many_tenants_loses_one_and_the_rest_waits() {
 }
 
 #[tokio::test]
+async fn e11_e12_a_customers_token_is_neither_refreshed_nor_revoked_whatever_happens() {
+    let removing = Removing::new(Base::Sqlite, &each(0..4)).await;
+    removing.prepare().await;
+    removing.approve();
+    removing.xero.model().forget_tokens();
+    assert_eq!(removing.ran(0)["removals_done"], 4);
+    for request in removing.xero.requests.all().iter() {
+        let body = String::from_utf8_lossy(&request.body);
+        let is_known = match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/connect/token") => body.starts_with("grant_type=client_credentials&"),
+            ("GET", "/connections") => true,
+            ("DELETE", path) => path.starts_with("/connections/"),
+            _ => false,
+        };
+        assert!(is_known, "{request:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_table_in_the_workers_own_database_is_looked_at_again_as_well() {
     for base in BASES {
         let removing = Removing::with(base, &each(0..4), &TABLE).await;

@@ -1,11 +1,14 @@
 //! What stops removals: each gate by itself, from outside, and that nothing is asked of Xero
 //! behind a closed one.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use chrono::TimeDelta;
 use worker::clock::{Clock, SystemClock};
 use worker::domain::scopes::ScopeText;
 
-use crate::support::removing::{RENEWED, Removing, each};
+use crate::support::removing::{BROAD, RENEWED, Removing, each};
 use crate::support::sending::{BASES, Base, deadline};
 use crate::support::xero::{CLIENT_ID, tenant, user};
 
@@ -148,6 +151,79 @@ async fn a_consent_between_plan_and_run_keeps_its_connection() {
         let dropped = "SELECT outcome FROM removals WHERE state = 'dropped'";
         assert!(removing.sending.texts(dropped).await[0].starts_with("ready"), "{base:?}");
     }
+}
+
+#[tokio::test]
+async fn a_person_erased_since_the_plan_keeps_their_connection() {
+    for base in BASES {
+        for in_the_last_moment in [false, true] {
+            let removing = Arc::new(Removing::new(base, &each(0..3)).await);
+            removing.prepare().await;
+            removing.approve();
+            let kept = removing.id(1);
+            let forget = ["forget", "person1@example.com", "--by", "ann"];
+            if in_the_last_moment {
+                // After the scan: while the last look asks for Xero's list.
+                let (shared, lists) = (Arc::downgrade(&removing), AtomicUsize::new(0));
+                removing.xero.watch(move |request, comes| {
+                    let is_list = comes && request.method == "GET";
+                    if is_list && lists.fetch_add(1, Ordering::SeqCst) == 1 {
+                        shared.upgrade()?.done(&forget, 0);
+                    }
+                    None
+                });
+            } else {
+                removing.done(&forget, 0);
+            }
+            let ran = removing.ran(0);
+            assert_eq!(ran["removals_done"], 2, "{base:?} {in_the_last_moment}: {ran}");
+            assert!(removing.xero.model().connection(kept).is_some(), "{base:?}");
+            removing.done(&["audit", "verify"], 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_inventory_that_is_a_file_never_leads_to_a_removal() {
+    for base in BASES {
+        let removing = Removing::new(base, &each(0..2)).await;
+        removing.prepare().await;
+        removing.approve();
+        let row = |number: u32| {
+            let (id, tenant) = (removing.id(number), tenant(number).id);
+            format!("{id},{tenant},{},person{number}@example.com,{BROAD}", user(number))
+        };
+        let rows: Vec<String> = (0..2).map(row).collect();
+        let csv = format!("connection_id,tenant_id,xero_user_id,email,scopes\n{}", rows.join("\n"));
+        removing.sending.place.write("now.csv", csv);
+        let sql = "url = \"sqlite://host.db\"\nquery = \"select * from inventory\"";
+        let file = [("kind = \"sql\"", "kind = \"csv\""), (sql, "path = \"now.csv\"")];
+        removing.configure(&file);
+        stopped(&removing, 4, "inventory_not_live");
+        removing.approve_if_any();
+        stopped(&removing, 4, "inventory_not_live");
+        // Nor after it was live once more, and signed.
+        removing.configure(&[]);
+        removing.approve_if_any();
+        removing.configure(&file);
+        stopped(&removing, 4, "inventory_not_live");
+        assert_eq!(removing.deletes(), 0, "{base:?}");
+    }
+}
+
+#[tokio::test]
+async fn e54_custom_connections_are_never_touched() {
+    let removing = Removing::new(Base::Sqlite, &each(0..3)).await;
+    removing
+        .host(&format!("UPDATE inventory SET flow = 'custom' WHERE xero_user_id = '{}'", user(1)))
+        .await;
+    removing.prepare().await;
+    let kept = removing.id(1);
+    removing.approve();
+    assert_eq!(removing.ran(0)["removals_done"], 2);
+    assert!(removing.xero.model().connection(kept).is_some());
+    let told = removing.sending.recipients();
+    assert!(!told.contains(&"TO:<person1@example.com>".to_owned()), "{told:?}");
 }
 
 #[tokio::test]

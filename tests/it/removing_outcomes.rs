@@ -56,19 +56,46 @@ async fn e13_a_403_for_what_the_list_has_sets_it_aside_and_stops_the_run() {
         .await;
         removing.prepare().await;
         removing.approve();
-        removing.xero.model().fail(Call::Delete, REFUSED);
-        removing.xero.model().fail(Call::Delete, REFUSED);
+        removing.xero.model().fail_always(Call::Delete, Some(REFUSED));
         let ran = removing.ran(4);
         assert_eq!(ran["removals_done"], 0, "{ran}");
         assert_ne!(ran["failures"], 0, "{ran}");
         let aside = removing.states().await.get("set_aside").copied().unwrap_or_default();
         assert!(aside >= 1, "{base:?}: {:?}", removing.states().await);
+        removing.xero.model().fail_always(Call::Delete, None);
         // It is not tried again, under this plan or another.
         let before = removing.deletes();
         removing.ran(0);
         assert_eq!(removing.deletes() - before, 2 - aside);
         let plan = removing.done(&["plan", "--format", "json"], 0).json();
         assert!(plan["held_back"].to_string().contains("set_aside"), "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_set_aside_is_tried_again_once_somebody_has_looked_at_it() {
+    for base in BASES {
+        let removing = signed(base, &each(0..1)).await;
+        let id = removing.id(0).to_string();
+        let settle = ["settle", &id, "--as", "not-removed", "--by", "ann"];
+        let nothing = removing.done(&settle, 2);
+        assert!(nothing.to_string().contains("no removal of the connection"), "{nothing}");
+        removing.xero.model().fail(Call::Delete, REFUSED);
+        removing.ran(4);
+        assert_eq!(removing.states().await, counts(&[("set_aside", 1)]), "{base:?}");
+        removing.ran(0);
+        assert_eq!(removing.deletes(), 1, "{base:?}: not by itself");
+        let settled = removing.done(&[&settle[..], &["--format", "json"]].concat(), 0).json();
+        assert_eq!((&settled["connection"], &settled["state"]), (&(&*id).into(), &"queued".into()));
+        removing.done(&settle, 2);
+        // What was signed before is still signed.
+        assert_eq!(removing.ran(0)["removals_done"], 1, "{base:?}");
+        assert_eq!(removing.states().await, counts(&[("removed", 1)]));
+        let acts = ["audit", "list", "--kind", "removal_settled", "--format", "json"];
+        let acts = removing.done(&acts, 0).json();
+        assert_eq!((acts.as_array().unwrap().len(), &acts[0]["by"]), (1, &"ann".into()), "{acts}");
+        removing.done(&["audit", "verify"], 0);
+        removing.done(&["settle", "person0@example.com", "--as", "not-removed", "--by", "a"], 2);
     }
 }
 

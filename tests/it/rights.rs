@@ -66,44 +66,67 @@ fn layer(sending: &Sending, prompts: bool) -> Option<Said> {
 }
 
 #[tokio::test]
-async fn each_layer_does_with_its_rights_and_names_the_one_that_is_missing() {
-    for (role_of_page, edits, prompts) in
-        [("worker_counter", &[COUNTING][..], false), ("worker_sender", &[SENDING][..], true)]
-    {
-        // A database for each right: what is there already hides what is missing.
-        let rights = granted(&statements(role_of_page, "x"));
-        // Some of them: without others a run waits for a database that may come back.
-        let tried = |right: &&(String, String)| TRIED.contains(&right.0.as_str());
-        let without = rights.iter().filter(tried).map(Some).chain([None]);
-        for missing in without {
-            let sending = Sending::new(Base::Postgres, &lines(0..3)).await;
-            let pg = sending.pg.as_ref().expect("PostgreSQL");
-            let (counter, sender) = layers(pg, &sending).await;
-            let role = if prompts { &sender } else { &counter };
-            if prompts {
-                let word = sending.worker(&["confirm", "link", "--by", "a", "--note", "x"]);
-                assert_eq!(word.code, Some(0), "{word}");
+async fn counting_does_with_its_rights_and_names_the_one_that_is_missing() {
+    each_right("worker_counter", COUNTING, false).await;
+}
+
+#[tokio::test]
+async fn sending_does_with_its_rights_and_names_the_one_that_is_missing() {
+    each_right("worker_sender", SENDING, true).await;
+}
+
+/// Takes away each right of a layer in turn, and then none.
+async fn each_right(role_of_page: &str, steps: (&str, &str), prompts: bool) {
+    // A database for each right: what is there already hides what is missing.
+    let rights = granted(&statements(role_of_page, "x"));
+    for missing in rights.iter().map(Some).chain([None]) {
+        let sending = Sending::new(Base::Postgres, &lines(0..3)).await;
+        let pg = sending.pg.as_ref().expect("PostgreSQL");
+        let (counter, sender) = layers(pg, &sending).await;
+        let role = if prompts { &sender } else { &counter };
+        if prompts {
+            let word = sending.worker(&["confirm", "link", "--by", "a", "--note", "x"]);
+            assert_eq!(word.code, Some(0), "{word}");
+        }
+        if let Some((table, right)) = missing {
+            pg.execute(&format!("revoke {right} on {table} from {role}")).await;
+        }
+        let url = (&*format!("{:?}", pg.url()), &*format!("{:?}", pg.url_as(role)));
+        sending.configure(&[url, steps]);
+        match (missing, layer(&sending, prompts)) {
+            (None, None) => {}
+            (None, Some(said)) => panic!("{role_of_page}: {said}"),
+            (Some(missing), None) => {
+                assert!(SELDOM.contains(&missing.0.as_str()), "{role_of_page}: {missing:?}");
             }
-            if let Some((table, right)) = missing {
-                pg.execute(&format!("revoke {right} on {table} from {role}")).await;
-            }
-            let url = (&*format!("{:?}", pg.url()), &*format!("{:?}", pg.url_as(role)));
-            sending.configure(&[&[url][..], edits].concat());
-            match (missing, layer(&sending, prompts)) {
-                (None, None) => {}
-                (None, Some(said)) => panic!("{role_of_page}: {said}"),
-                (Some(missing), None) => panic!("{role_of_page} does without {missing:?}"),
-                (Some((table, _)), Some(said)) => {
-                    said.complains(1, "permission denied", "lacks a right");
-                    assert!(said.complaint().0.contains(table), "{missing:?}: {said}");
-                }
+            (Some((table, right)), Some(said)) => {
+                said.complains(1, "permission denied", "lacks a right");
+                assert!(said.complaint().0.contains(table), "{missing:?}: {said}");
+                // A command names the table only, and so does what comes before a run: whether
+                // the schema is right.
+                let is_early = ["_sqlx_migrations", "settings"].contains(&&**table)
+                    || !said.err.contains("progress report");
+                let right = format!("this database user lacks {} on {table}", right.to_uppercase());
+                assert!(is_early || said.err.contains(&right), "{missing:?}: {said}");
             }
         }
     }
 }
 
-/// Tables whose rights are taken away in turn.
-const TRIED: [&str; 4] = ["exemptions", "forgotten", "plans", "prompts"];
+/// Tables that an uneventful campaign does not come to, by at least one of their rights.
+const SELDOM: [&str; 11] = [
+    "accepted_scans",
+    "announcements",
+    "approvals",
+    "bad_rows",
+    "endpoints",
+    "fires",
+    "hold_backs",
+    "plan_removals",
+    "prompt_connections",
+    "suppressions",
+    "xero_connections",
+];
 
 #[tokio::test]
 async fn each_command_does_with_the_rights_that_the_page_names() {

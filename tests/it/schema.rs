@@ -105,6 +105,24 @@ async fn both_databases_have_the_same_indexes() {
 
         let ours = sqlite
             .texts(&format!(
+                "SELECT m.name || ' ' || CASE instr(m.sql, 'WHERE ') WHEN 0 THEN '' \
+                        ELSE substr(m.sql, instr(m.sql, 'WHERE ') + 6) END \
+                 FROM sqlite_master m WHERE m.type = 'index' AND m.tbl_name = '{table}' \
+                    AND m.sql IS NOT NULL"
+            ))
+            .await;
+        let theirs = postgres
+            .texts(&format!(
+                "SELECT c.relname || ' ' || coalesce(pg_get_expr(i.indpred, i.indrelid), '') \
+                 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+                 LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid \
+                 WHERE i.indrelid = '{table}'::regclass AND con.oid IS NULL"
+            ))
+            .await;
+        assert_eq!(conditions(&ours), conditions(&theirs), "{table}");
+
+        let ours = sqlite
+            .texts(&format!(
                 "SELECT columns FROM (\
                    SELECT group_concat(c.name, ',' ORDER BY c.seqno) AS columns \
                    FROM pragma_index_list('{table}') i, pragma_index_info(i.name) c \

@@ -161,3 +161,49 @@ async fn a_clock_that_differs_from_the_databases_has_no_effects() {
         assert_eq!(codes.contains(&"clock_differs"), sent == 0, "{minutes}: {codes:?}");
     }
 }
+
+/// From now on this database has no room for another record of what is done.
+const FULL: &str = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS \
+    $$BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' \
+    USING ERRCODE = 'disk_full'; END$$; \
+    CREATE TRIGGER full_disk BEFORE INSERT ON audit FOR EACH STATEMENT EXECUTE FUNCTION full_disk()";
+const ROOM: &str = "DROP TRIGGER full_disk ON audit; DROP FUNCTION full_disk";
+
+#[tokio::test]
+async fn a_full_disk_is_waited_for_and_the_run_goes_on_when_there_is_room() {
+    let sending = Sending::new(Base::Postgres, &lines(0..PEOPLE)).await;
+    sending.prepare();
+    sending.execute(FULL).await;
+    let mut run = Replica::start(sending.command(&["run-once"]));
+    run.tells("waiting for the database");
+    assert!(sending.recipients().is_empty(), "nothing is sent that cannot be written down");
+    sending.execute(ROOM).await;
+    assert_eq!(run.ends(), Some(0), "{:#?}", run.lines());
+    assert_once(&sending);
+}
+
+#[tokio::test]
+async fn a_disk_that_stays_full_ends_the_run_and_nothing_is_half_done() {
+    let sending = Sending::new(Base::Postgres, &lines(0..PEOPLE)).await;
+    sending.prepare();
+    sending.execute(FULL).await;
+    sending.configure(&[("wait_seconds = 60", "wait_seconds = 1")]);
+    let said = sending.run();
+    said.complains(1, "No space left on device", "make room and run again");
+    assert!(sending.recipients().is_empty(), "{said}");
+    sending.execute(ROOM).await;
+    assert_eq!(sending.ran(0)["prompts_sent"], PEOPLE);
+    assert_once(&sending);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_waited_for_on_sqlite_too() {
+    use sqlx::Connection;
+    let mut base = sqlx::SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    let limit = "CREATE TABLE t (b blob); PRAGMA max_page_count = 8";
+    sqlx::raw_sql(limit).execute(&mut base).await.unwrap();
+    let full = sqlx::raw_sql("INSERT INTO t VALUES (zeroblob(1000000))").execute(&mut base).await;
+    let error = worker::store::Error::from(full.unwrap_err());
+    assert!(error.may_pass(), "{error}");
+    assert!(error.remedy().to_string().contains("make room"), "{error}");
+}

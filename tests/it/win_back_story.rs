@@ -76,6 +76,13 @@ async fn the_whole_story_ends_with_a_return() {
         let funnel = &status["funnel"];
         assert_eq!(funnel["retained"], 5, "{status}");
         assert!(status["xero"]["tenants"].as_u64().is_some_and(|tenants| tenants > 0), "{status}");
+        let report = removing.done(&["report", "--format", "json"], 0).json();
+        assert_eq!((&report["removals"], &report["xero"]), (funnel, &status["xero"]), "{base:?}");
+        assert_eq!(report["xero"]["cap"], 10_000, "{report}");
+        for form in ["text", "html"] {
+            let report = removing.done(&["report", "--format", form], 0).out;
+            assert!(report.contains("of at most 10000, "), "{report}");
+        }
         let text = removing.done(&["status"], 0).out;
         assert!(text.contains("returned 1") && text.contains("Xero's list of"), "{text}");
     }

@@ -443,6 +443,7 @@ async fn zero_calls_a_minute_send_nothing() {
     let mut place = Place::new();
     place.settings.calls_per_minute = 0;
     let client = place.client();
+    // The second one for its token, which takes a turn as well.
     for error in
         [client.list().await.unwrap_err(), client.delete(place.connection()).await.unwrap_err()]
     {
@@ -458,12 +459,42 @@ async fn a_removal_does_not_wait_longer_than_what_was_looked_at_holds() {
     place.settings.calls_per_minute = 2;
     let client = place.client();
     client.list().await.unwrap();
+    // It would need another token, and that a turn of its own.
+    place.server.model().forget_tokens();
     let error = client.delete(place.connection()).await.unwrap_err();
     let Decision::Wait(Some(wait)) = error.decision() else { panic!("{error}") };
     assert!(wait > TimeDelta::seconds(20), "{wait}");
-    assert_eq!(place.server.model().counts().delete, 0);
+    assert!(place.is_there(place.connection()));
     place.clock.reach(place.clock.now() + wait);
+    client.list().await.unwrap();
+    let before = place.clock.now();
     client.delete(place.connection()).await.unwrap();
+    assert_eq!(place.clock.now(), before, "its turn was waited for by whoever asked");
+}
+
+#[tokio::test]
+async fn a_list_is_dated_when_it_left_and_not_when_somebody_wanted_it() {
+    let mut place = Place::new();
+    place.settings.calls_per_minute = 2;
+    let client = place.client();
+    let listing = client.list().await.unwrap();
+    // The token had the turn before.
+    assert_eq!((listing.asked_at - start()).num_milliseconds(), 30_500);
+}
+
+#[tokio::test]
+async fn a_token_that_served_the_look_serves_the_removal_as_well() {
+    let mut place = Place::new();
+    place.settings.calls_per_minute = 2;
+    let client = place.client();
+    client.list().await.unwrap();
+    let tokens = place.server.model().counts().token;
+    // Thirty minutes, and a minute before that it is not used any more for anything new.
+    place.clock.reach(start() + TimeDelta::minutes(29) + TimeDelta::seconds(30));
+    client.delete(place.connection()).await.unwrap();
+    assert_eq!(place.server.model().counts().token, tokens);
+    client.list().await.unwrap();
+    assert_eq!(place.server.model().counts().token, tokens + 1);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use crate::support::world::{World, both_empty, start};
 
 #[tokio::test]
 async fn replicas_together_call_no_more_often_than_one_alone() {
+    // E5: a herd at the limit.
     both_empty(async |world: World| {
         world.store.migrate().await.unwrap();
         let clock = VirtualClock::at(start());

@@ -5,7 +5,7 @@ use crate::domain::campaign::{Approval, PerPerson};
 use crate::domain::class::Class;
 
 #[test]
-fn an_enabled_removal_has_no_limit_left_to_chance() {
+fn e9_an_enabled_removal_has_no_limit_left_to_chance() {
     for (knob, help) in [
         ("opens_days_before = 30\n", "30"),
         ("min_prompts = 2\n", "3"),
@@ -22,6 +22,27 @@ fn an_enabled_removal_has_no_limit_left_to_chance() {
     let errors = parse(&with("max_per_run = 50\nmax_per_day = 200\n", "")).unwrap_err();
     assert_eq!(errors.problems().len(), 2, "{errors}");
     assert!(parse(&with("approvers = [\"alice\"]", "approval = \"none\"")).is_ok());
+}
+
+#[test]
+fn e9_a_part_of_a_day_and_less_than_none_are_no_notice() {
+    for wrong in ["0.5", "20.9", "-1", "\"21\""] {
+        let edit = format!("min_notice_days = {wrong}\n");
+        let errors = parse(&with("min_notice_days = 21\n", &edit)).expect_err(wrong);
+        assert!(errors.to_string().contains("min_notice_days"), "{errors}");
+    }
+}
+
+#[test]
+fn a_call_a_minute_is_not_enough_to_look_and_remove_within_one() {
+    let calls = |calls: u32| {
+        let edit = format!("[xero]\ncalls_per_minute = {calls}\n\n[removal]\nenabled = true");
+        parse(&with("[removal]\nenabled = true", &edit))
+    };
+    let errors = calls(1).unwrap_err();
+    assert!(errors.to_string().contains("write at least `calls_per_minute = 2`"), "{errors}");
+    assert!(calls(0).is_ok(), "none at all is a decision");
+    assert!(calls(2).is_ok());
 }
 
 #[test]

@@ -271,6 +271,7 @@ mod tests {
 
     #[test]
     fn each_row_of_the_table_of_errors_is_told_with_what_helps() {
+        // E53: broad scopes on new apps, as 400, 401 and 403.
         let detail = |detail: &str| BODY.replace("DETAIL", detail);
         let scope = [("WWW-Authenticate", "insufficient_scope")];
         let misspelt = [("www-authenticate", "Bearer error=\"insufficent_scope\"")];

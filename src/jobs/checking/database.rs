@@ -2,6 +2,7 @@
 
 use crate::jobs::workplace::{Workplace, database};
 use crate::store;
+use crate::store::rights::Layers;
 
 use super::{Checking, Checks};
 
@@ -44,7 +45,8 @@ impl Checking<'_> {
 
     async fn in_use(&self, workplace: &Workplace, checks: &mut Checks) -> Result<(), store::Error> {
         let store = &workplace.store;
-        let missing = store.missing_rights(self.prompts()).await?;
+        let missing =
+            store.missing_rights(Layers { sends: self.prompts(), removes: self.removes() }).await?;
         if missing.is_empty() {
             // Dropped at once: nothing is written.
             drop(store.begin().await?);

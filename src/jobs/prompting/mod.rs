@@ -145,7 +145,10 @@ impl Prompting<'_> {
             entries,
         };
         let (items, received) = mpsc::channel(1);
-        let (fed, sent) = tokio::join!(feed.run(works, items, &stop, &room), outbox.run(received));
+        let (fed, sent) = tokio::join!(feed.run(works, items, &stop, &room), async {
+            // The other half would wait for room for ever.
+            outbox.run(received).await.inspect_err(|_| stop.cancel())
+        });
         sent?;
         let mut stop = fed?;
         if outbox.breaker.is_open() {

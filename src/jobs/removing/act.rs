@@ -2,56 +2,43 @@
 //! Xero, and written down again with what came of it; five at a time. One commit holds the
 //! outcomes of what came back and the intents of what goes next, never of more.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::domain::campaign::RemovalPolicy;
+use crate::domain::rate::Rate;
 use crate::domain::reason::Code;
 use crate::domain::removal::RemovalState;
 use crate::jobs::Failure;
+use crate::jobs::calling::CALLS;
 use crate::jobs::progress::Watcher;
-use crate::store::removals::{Advanced, Ended, Hands, Leased, Start, Wanted};
+use crate::store::removals::{Advanced, Ended, Hands, Start, Wanted};
 use crate::store::{self, Store};
 
 use super::crew::{Crew, News, Order};
 use super::fill::Filled;
 use super::list::XeroList;
 use super::look::Looker;
+use super::state::{Ready, State, Totals};
 use super::stop::{LOST_IN_A_ROW, Stop};
 use super::verdict::{Answered, Became, judge, released};
 
 /// Calls at a time, as Xero allows.
-const AT_ONCE: usize = 5;
-/// Calls that have their turn within ten seconds; more would only wait in the air.
-const TENTH_OF_A_MINUTE: usize = 6;
+pub(super) const AT_ONCE: usize = 5;
 /// How often one is looked at whose look does not last until its turn.
 const LOOKS: u32 = 2;
 /// How long a removal stays in a worker's hands without a sign of life.
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// How often there is one.
-const SIGN_OF_LIFE: TimeDelta = TimeDelta::seconds(20);
-/// How long a last look holds until the intent is written down. With the wait for its turn to
-/// call, the removal follows within the minute.
+pub(super) const SIGN_OF_LIFE: TimeDelta = TimeDelta::seconds(20);
+/// How long a last look holds until the intent is written down. The call has its turn by then,
+/// and leaves within the minute or not at all.
 const LOOK_HOLDS: TimeDelta = TimeDelta::seconds(40);
-/// So long before the deadline nothing is begun any more: a call may have to wait for its turn
-/// and for a token, and from the deadline on nothing is removed.
+/// So long before the deadline nothing is begun any more: a call may have to wait for a token,
+/// and from the deadline on nothing is removed.
 const BEFORE_THE_END: TimeDelta = TimeDelta::minutes(2);
-
-/// What became of a run's removals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    pub done: usize,
-    /// Attempts that failed, or of which nobody knows.
-    pub failures: usize,
-    /// Held back only when it was their turn.
-    pub held_back: usize,
-    /// Not any more what was planned.
-    pub dropped: usize,
-}
 
 /// What removing needs.
 pub struct Removing<'a> {
@@ -66,60 +53,8 @@ pub struct Removing<'a> {
     pub fresh_until: DateTime<Utc>,
     /// Until when the plan may be applied.
     pub valid_until: DateTime<Utc>,
-}
-
-/// A removal that may go.
-pub(super) struct Ready {
-    pub leased: Leased,
-    pub looked_at: DateTime<Utc>,
-    /// How often it was looked at.
-    pub looks: u32,
-}
-
-/// What is in hand.
-#[derive(Default)]
-struct State {
-    works: VecDeque<Wanted>,
-    ready: VecDeque<Ready>,
-    /// Have to be looked at again, after so many times.
-    again: Vec<(Leased, u32)>,
-    ended: Vec<Ended>,
-    flying: BTreeMap<Uuid, Leased>,
-    /// How many were begun.
-    begun: u64,
-    lost_in_a_row: usize,
-    totals: Totals,
-    stop: Option<Stop>,
-    cap: Option<String>,
-    failure: Option<Failure>,
-    is_filling: bool,
-}
-
-impl State {
-    fn in_hand(&self) -> u64 {
-        (self.ready.len() + self.again.len()) as u64
-    }
-
-    fn is_done(&self) -> bool {
-        let is_over = self.stop.is_some() || (self.works.is_empty() && self.again.is_empty());
-        let is_empty = self.ready.is_empty() && self.again.is_empty() && self.ended.is_empty();
-        is_over && is_empty && self.flying.is_empty() && !self.is_filling
-    }
-
-    fn wants_more(&self) -> bool {
-        self.stop.is_none()
-            && !self.is_filling
-            && self.ready.len() < AT_ONCE
-            && !(self.works.is_empty() && self.again.is_empty())
-    }
-
-    /// Puts what has not gone back where it came from.
-    fn give_back(&mut self, now: DateTime<Utc>) {
-        let ready = std::mem::take(&mut self.ready).into_iter().map(|ready| ready.leased);
-        let again = std::mem::take(&mut self.again).into_iter().map(|(leased, _)| leased);
-        let all = ready.chain(again);
-        self.ended.extend(all.map(|leased| released(&leased, None, now)));
-    }
+    /// How often Xero may be called, by all replicas together.
+    pub rate: Rate,
 }
 
 impl<'a> Removing<'a> {
@@ -143,8 +78,17 @@ impl<'a> Removing<'a> {
         let (orders, ordered) = mpsc::unbounded_channel();
         let (news, heard) = mpsc::unbounded_channel();
         // Both go on while either waits for the database, which the other may hold.
-        let crew = Crew { removing: self, news };
-        let (result, ()) = tokio::join!(self.lead(works, orders, heard), crew.work(ordered));
+        let halt = self.cancel.child_token();
+        let crew = Crew { removing: self, news, halt: &halt };
+        let (result, ()) = tokio::join!(
+            async {
+                let led = self.lead(works, orders, heard, &halt).await;
+                // Whatever it ended by, nobody waits on for what is not wanted any more.
+                halt.cancel();
+                led
+            },
+            crew.work(ordered)
+        );
         result
     }
 
@@ -153,6 +97,7 @@ impl<'a> Removing<'a> {
         works: Vec<Wanted>,
         orders: mpsc::UnboundedSender<Order>,
         mut heard: mpsc::UnboundedReceiver<News>,
+        halt: &CancellationToken,
     ) -> Result<(Totals, Option<Stop>), Failure> {
         let total = works.len() as u64;
         let mut state = State { works: works.into(), ..State::default() };
@@ -160,10 +105,11 @@ impl<'a> Removing<'a> {
         loop {
             self.look_around(&mut state);
             if state.stop.is_some() {
+                halt.cancel();
                 state.give_back(self.now());
             }
             self.advance(&mut state, &orders).await?;
-            if state.wants_more() {
+            if state.wants_more(self.batch()) {
                 let again = std::mem::take(&mut state.again);
                 let most = self.batch().min(state.works.len());
                 let works = state.works.drain(..most).collect();
@@ -177,7 +123,9 @@ impl<'a> Removing<'a> {
                 alive = self.now();
                 self.sign_of_life(&state).await?;
             }
-            let rest = (alive + SIGN_OF_LIFE - self.now()).max(TimeDelta::milliseconds(1));
+            let sign = alive + SIGN_OF_LIFE;
+            let next = state.next_turn.map_or(sign, |at| at.min(sign));
+            let rest = (next - self.now()).max(TimeDelta::milliseconds(1));
             tokio::select! {
                 biased;
                 Some(news) = heard.recv() => {
@@ -210,17 +158,11 @@ impl<'a> Removing<'a> {
         }
     }
 
-    /// Calls in the air at a time, so few that each has its turn while its look holds.
-    fn at_once(&self) -> usize {
-        let calls = usize::try_from(self.looker.config.xero.calls_per_minute).unwrap_or(AT_ONCE);
-        (calls / TENTH_OF_A_MINUTE).clamp(1, AT_ONCE)
-    }
-
     /// Removals taken in hand together: some seconds' worth, so that a look outlasts them.
     fn batch(&self) -> usize {
         const MOST: usize = 64;
         let calls = usize::try_from(self.looker.config.xero.calls_per_minute).unwrap_or(MOST);
-        (calls / 4).clamp(AT_ONCE, MOST)
+        (calls / 4).clamp(1, MOST)
     }
 
     /// Until when anything may be begun.
@@ -259,9 +201,12 @@ impl<'a> Removing<'a> {
         state: &mut State,
         orders: &mpsc::UnboundedSender<Order>,
     ) -> Result<(), Failure> {
-        let room = match state.stop {
-            None => self.at_once().saturating_sub(state.flying.len()),
-            Some(_) => 0,
+        if state.stop.is_some() || state.next_turn.is_some_and(|at| at <= self.now()) {
+            state.next_turn = None;
+        }
+        let room = match (&state.stop, state.next_turn) {
+            (None, None) => AT_ONCE.saturating_sub(state.flying.len()),
+            _ => 0,
         };
         let going: Vec<Ready> = state.ready.drain(..room.min(state.ready.len())).collect();
         if going.is_empty() && state.ended.is_empty() {
@@ -278,11 +223,13 @@ impl<'a> Removing<'a> {
             .collect();
         let advanced = self.write(&state.ended, &starts).await?;
         state.ended.clear();
+        state.next_turn = advanced.next_turn.or(state.next_turn);
         if let Some(reason) = advanced.paused {
             state.stop.get_or_insert(Stop::Paused(reason));
             state.again.extend(going.into_iter().map(|ready| (ready.leased, ready.looks)));
             return Ok(());
         }
+        let mut waiting = Vec::new();
         for ready in going {
             let removal = ready.leased.removal;
             if advanced.started.contains(&removal) {
@@ -297,9 +244,14 @@ impl<'a> Removing<'a> {
                 let why = Code::NotLookedAt.as_str().to_owned();
                 state.totals.held_back += 1;
                 state.ended.push(released(&ready.leased, Some(why), self.now()));
-            } else {
+            } else if advanced.lost.contains(&removal) {
                 tracing::warn!(removal.id = %removal, "another worker has taken it over");
+            } else {
+                waiting.push(ready);
             }
+        }
+        for ready in waiting.into_iter().rev() {
+            state.ready.push_front(ready);
         }
         Ok(())
     }
@@ -311,7 +263,9 @@ impl<'a> Removing<'a> {
         let mut pauses = PAUSES.into_iter();
         let clock = || self.now();
         loop {
-            let written = self.store().advance_removals(ended, starts, self.hands(), &clock).await;
+            let pace = Some((CALLS, self.rate));
+            let store = self.store();
+            let written = store.advance_removals(ended, starts, self.hands(), pace, &clock).await;
             match (written, pauses.next()) {
                 (Err(error), Some(pause)) if error.may_pass() => {
                     tracing::warn!(pause_s = pause, "waiting for the database: {error}");
@@ -376,7 +330,6 @@ impl<'a> Removing<'a> {
     }
 
     async fn sign_of_life(&self, state: &State) -> Result<(), store::Error> {
-        let now = self.now();
         let ids: Vec<Uuid> = state
             .flying
             .keys()
@@ -384,6 +337,12 @@ impl<'a> Removing<'a> {
             .chain(state.ready.iter().map(|ready| ready.leased.removal))
             .chain(state.again.iter().map(|(leased, _)| leased.removal))
             .collect();
-        self.store().extend_removals(&ids, self.looker.owner, now, now + LEASE).await
+        self.are_in_hand(&ids).await
+    }
+
+    /// Keeps these in these hands for a while longer.
+    pub(super) async fn are_in_hand(&self, ids: &[Uuid]) -> Result<(), store::Error> {
+        let now = self.now();
+        self.store().extend_removals(ids, self.looker.owner, now, now + LEASE).await
     }
 }

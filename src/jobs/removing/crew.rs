@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::domain::ids::ConnectionId;
@@ -36,6 +37,8 @@ pub(super) enum News {
 pub(super) struct Crew<'r, 'a> {
     pub removing: &'r Removing<'a>,
     pub news: mpsc::UnboundedSender<News>,
+    /// Nothing more is begun.
+    pub halt: &'r CancellationToken,
 }
 
 type Task<'t> = Pin<Box<dyn Future<Output = News> + Send + 't>>;
@@ -57,7 +60,8 @@ impl Crew<'_, '_> {
                         tasks.push(Box::pin(self.fly(removal, id)));
                     }
                     Some(Order::Fill { works, again, used }) => tasks.push(Box::pin(async move {
-                        News::Filled(Box::new(self.removing.fill(works, again, used).await))
+                        let filled = self.removing.fill(works, again, used, self.halt).await;
+                        News::Filled(Box::new(filled))
                     })),
                     None => is_over = true,
                 },

@@ -1,6 +1,12 @@
 //! From planned removals to ready ones: leased as far as what happened before and the caps let
 //! through, and looked at once more.
 
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
 use crate::domain::audit::Kind as Acted;
 use crate::domain::budget::Budget;
 use crate::domain::ramp;
@@ -9,10 +15,11 @@ use crate::domain::removal::{Candidate, PastRemoval, RemovalState, barred_by};
 use crate::jobs::Failure;
 use crate::store::removals::{Ended, Lease, Leased, Leasing, Wanted};
 
-use super::act::{LEASE, Ready, Removing};
+use super::act::{LEASE, Removing, SIGN_OF_LIFE};
 use super::appraisal::line;
-use super::list::ListError;
-use super::look::{Blind, Verdict};
+use super::list::{ListError, XeroList};
+use super::look::Verdict;
+use super::state::Ready;
 use super::stop::Stop;
 use super::verdict::released;
 
@@ -36,6 +43,7 @@ impl Removing<'_> {
         works: Vec<Wanted>,
         again: Vec<(Leased, u32)>,
         used: u64,
+        halt: &CancellationToken,
     ) -> Result<Filled, Failure> {
         let mut filled = Filled::default();
         let mut in_hand = again;
@@ -48,10 +56,14 @@ impl Removing<'_> {
             return Ok(filled);
         }
         let (leased, looks): (Vec<Leased>, Vec<u32>) = in_hand.into_iter().unzip();
-        let verdicts = match self.looker.look(&leased).await {
-            Ok(verdicts) => verdicts,
-            Err(Blind::Failure(failure)) => return Err(failure),
-            Err(Blind::List(error)) => {
+        let list = match self.list_meanwhile(&leased, halt).await? {
+            Some(Ok(list)) => list,
+            None => {
+                let now = self.now();
+                filled.ended.extend(leased.iter().map(|leased| released(leased, None, now)));
+                return Ok(filled);
+            }
+            Some(Err(error)) => {
                 filled.held_back += leased.len();
                 filled.stop = Some(blinded(&error));
                 let why = format!("{}: {error}", Code::NotLookedAt.as_str());
@@ -61,10 +73,30 @@ impl Removing<'_> {
                 return Ok(filled);
             }
         };
+        let verdicts = self.looker.look(&leased, &list).await?;
         for ((leased, looks), verdict) in leased.into_iter().zip(looks).zip(verdicts) {
             self.sort_out(leased, looks + 1, verdict, &mut filled);
         }
         Ok(filled)
+    }
+
+    /// A list to look with, however long it has to wait for its turn; `None` where nobody wants
+    /// it any more. What waits for it stays in hand.
+    async fn list_meanwhile(
+        &self,
+        leased: &[Leased],
+        halt: &CancellationToken,
+    ) -> Result<Option<Result<Arc<XeroList>, ListError>>, Failure> {
+        let ids: Vec<Uuid> = leased.iter().map(|leased| leased.removal).collect();
+        let mut list = pin!(self.looker.list());
+        loop {
+            tokio::select! {
+                biased;
+                list = &mut list => return Ok(Some(list)),
+                () = halt.cancelled() => return Ok(None),
+                () = self.looker.clock.sleep(SIGN_OF_LIFE) => self.are_in_hand(&ids).await?,
+            }
+        }
     }
 
     fn sort_out(&self, leased: Leased, looks: u32, verdict: Verdict, filled: &mut Filled) {

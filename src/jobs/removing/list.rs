@@ -18,7 +18,7 @@ pub(super) const APART: TimeDelta = TimeDelta::minutes(2);
 /// A reading of the list.
 #[derive(Debug)]
 pub struct XeroList {
-    /// Before the request left: what is removed later can still be in it.
+    /// When the request left: what is removed later can still be in it.
     pub asked_at: DateTime<Utc>,
     entries: HashMap<ConnectionId, Vec<connections::Listed>>,
     incomplete: Option<String>,
@@ -37,8 +37,7 @@ impl XeroList {
     /// # Errors
     /// Xero does not answer, or its clock is minutes away from ours.
     pub async fn read(xero: &dyn Connections, clock: &dyn Clock) -> Result<Self, ListError> {
-        let asked_at = clock.now();
-        let Listing { connections, incomplete, server_time } = xero.list().await?;
+        let Listing { connections, incomplete, asked_at, server_time } = xero.list().await?;
         let ours = clock.now();
         if let Some(theirs) = server_time {
             // It said so somewhere between the request and now.

@@ -23,7 +23,6 @@ use crate::domain::scopes::ScopeSet;
 use crate::domain::standing::stand;
 use crate::domain::told::{History, Past};
 use crate::inventory;
-use crate::jobs::Failure;
 use crate::jobs::bearings::Bearings;
 use crate::jobs::workplace::Workplace;
 use crate::store;
@@ -52,19 +51,6 @@ pub(super) enum Verdict {
     Held(String),
     /// Xero does not list it, and was asked before without an answer: that call took effect.
     TookEffect,
-}
-
-/// Why nothing could be looked at.
-#[derive(Debug)]
-pub(super) enum Blind {
-    List(ListError),
-    Failure(Failure),
-}
-
-impl From<store::Error> for Blind {
-    fn from(error: store::Error) -> Self {
-        Self::Failure(error.into())
-    }
 }
 
 /// Looks again.
@@ -100,9 +86,12 @@ impl<'a> Looker<'a> {
         Naming(&self.workplace.keys.pseudonym)
     }
 
-    /// Looks at each of these once more.
-    pub(super) async fn look(&self, leased: &[Leased]) -> Result<Vec<Verdict>, Blind> {
-        let list = self.list().await.map_err(Blind::List)?;
+    /// Looks at each of these once more; `list` is a young one.
+    pub(super) async fn look(
+        &self,
+        leased: &[Leased],
+        list: &XeroList,
+    ) -> Result<Vec<Verdict>, store::Error> {
         let looked_at = list.asked_at.min(self.clock.now());
         let store = &self.workplace.store;
         let stored = self.stored(leased).await?;
@@ -130,12 +119,12 @@ impl<'a> Looker<'a> {
         let groups: Vec<Vec<Connection>> =
             grants.values().map(|(connections, _)| connections.clone()).collect();
         let mut past = store.past_but_for(self.edition, &groups, Some(self.owner)).await?;
-        let seen = seen(&groups, &past, &list);
+        let seen = seen(&groups, &past, list);
         past.set_listed(seen);
         let last = store.list_before().await?;
         let absence = list.proves_no_absence(last, self.config.guard.max_change_percent);
         let verdict = |leased: &Leased| {
-            if let Some(verdict) = by_list(leased, &list, absence.as_deref()) {
+            if let Some(verdict) = by_list(leased, list, absence.as_deref()) {
                 return verdict;
             }
             let Some((connections, held)) = grants.get(&leased.planned.grant) else {
@@ -157,7 +146,10 @@ impl<'a> Looker<'a> {
     }
 
     /// A list that is young enough, read anew where there is none.
-    async fn list(&self) -> Result<Arc<XeroList>, ListError> {
+    ///
+    /// # Errors
+    /// Xero does not answer, or its clock is minutes away from ours.
+    pub(super) async fn list(&self) -> Result<Arc<XeroList>, ListError> {
         let mut known = self.list.lock().await;
         let now = self.clock.now();
         if let Some(list) = &*known

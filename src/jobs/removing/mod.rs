@@ -17,10 +17,11 @@ mod planned;
 mod refresh;
 mod settle;
 mod signing;
+mod state;
 mod stop;
 mod verdict;
 
-pub use act::{Removing, Totals};
+pub use act::Removing;
 pub use appraisal::Appraisal;
 pub use document::{Document, Shown, is_same, read_plan_id};
 pub use draw::{Drawing, Drawn};
@@ -29,4 +30,5 @@ pub use made_by::made_by;
 pub use planned::Naming;
 pub use settle::{Settled, settle};
 pub use signing::{Signed, Standing};
+pub use state::Totals;
 pub use stop::Stop;

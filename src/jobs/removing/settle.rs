@@ -76,7 +76,7 @@ pub async fn settle(
         }
     }
     let hands = Hands { owner, run, lease: LEASE };
-    store.advance_removals(&ended, &[], hands, &|| clock.now()).await?;
+    store.advance_removals(&ended, &[], hands, None, &|| clock.now()).await?;
     Ok(settled)
 }
 

@@ -288,14 +288,33 @@ fn facts(document: &Document, campaign: &Campaign) -> Vec<Fact> {
         _ => String::new(),
     };
     let unreachable = &document.unreachable;
-    vec![
+    let at_xero = document.xero.as_ref().map(|at_xero| {
+        let read_at = at_xero.list.read_at.with_timezone(&campaign.zone);
+        let read_at = read_at.format("%-d %B %Y, %H:%M");
+        let objection = at_xero.objection.as_ref().map_or(String::new(), |list| {
+            let why = list.detail.as_deref().unwrap_or(&list.outcome);
+            format!("; a later list changed nothing: {why}")
+        });
+        let value = format!(
+            "{}; {} removed and not back, {} connections not in the inventory (list of \
+             {read_at}{objection})",
+            at_xero.room(),
+            grouped(at_xero.away),
+            grouped(at_xero.list.not_in_inventory)
+        );
+        Fact { name: "At Xero", value }
+    });
+    let facts = vec![
         Fact {
             name: "Removed",
             value: format!(
-                "{}, of which {} returned and {} lost",
+                "{}: {} returned, {} back with broad scopes, {} still awaited, {} lost; {} retained",
                 grouped(removals.removed),
                 grouped(removals.returned),
-                grouped(removals.lost)
+                grouped(removals.back_broad),
+                grouped(removals.awaited),
+                grouped(removals.lost),
+                grouped(removals.retained)
             ),
         },
         Fact {
@@ -314,7 +333,8 @@ fn facts(document: &Document, campaign: &Campaign) -> Vec<Fact> {
                 grouped(unreachable.suppressed_addresses)
             ),
         },
-    ]
+    ];
+    facts.into_iter().chain(at_xero).collect()
 }
 
 fn made(document: &Document, campaign: &Campaign) -> String {

@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 
+use super::super::aftermath::Removals;
 use super::super::document::{
-    Cohorts, Day, Document, Funnel, Holdouts, Listed, Promises, Removals, Silenced, Tenants,
-    Unreachable,
+    Cohorts, Day, Document, Funnel, Holdouts, Listed, Promises, Silenced, Tenants, Unreachable,
 };
 use super::super::progress::Progress;
 use super::*;
@@ -55,6 +55,7 @@ fn empty() -> Document {
         cohorts: Cohorts::default(),
         holdouts: Holdouts::default(),
         removals: Removals::default(),
+        xero: None,
         promises: Promises::default(),
         unreachable: Unreachable::default(),
         days: Vec::new(),

@@ -49,8 +49,9 @@ impl<'a> Direct<'a> {
 impl Connections for Direct<'_> {
     fn list(&self) -> connections::Answer<'_, Listing> {
         Box::pin(async {
+            let asked_at = self.clock.now();
             match self.call("GET", "/connections").await {
-                Some(answer) => answer::listing(&answer, self.clock.now()),
+                Some(answer) => answer::listing(&answer, asked_at, self.clock.now()),
                 None => Err(Error::Unavailable("the connection was closed".to_owned())),
             }
         })

@@ -107,13 +107,16 @@ impl Store {
                 state, due_at, attempts, fence, made_at) \
              SELECT n.id, n.webhook, n.connection, n.what, n.body, 'queued', $2, 0, 0, $2 \
              FROM {} WHERE true ON CONFLICT (announcement_id) DO NOTHING",
-            Dialect::of(self).records(&[
-                ("id", bulk::Kind::Uuid),
-                ("webhook", bulk::Kind::Text),
-                ("connection", bulk::Kind::Uuid),
-                ("what", bulk::Kind::Text),
-                ("body", bulk::Kind::Text),
-            ])
+            Dialect::of(self).records(
+                &[
+                    ("id", bulk::Kind::Uuid),
+                    ("webhook", bulk::Kind::Text),
+                    ("connection", bulk::Kind::Uuid),
+                    ("what", bulk::Kind::Text),
+                    ("body", bulk::Kind::Text),
+                ],
+                records.len(),
+            )
         );
         let records = json(&records);
         let mut tx = self.begin().await?;
@@ -213,15 +216,18 @@ impl Store {
              FROM {} WHERE announcements.announcement_id = n.id AND announcements.fence = n.fence \
                 AND announcements.state = 'leased' \
              RETURNING announcement_id, webhook, connection_key, what, announcements.state AS state",
-            Dialect::of(self).records(&[
-                ("id", bulk::Kind::Uuid),
-                ("fence", bulk::Kind::Int),
-                ("state", bulk::Kind::Text),
-                ("outcome", bulk::Kind::Text),
-                ("due", bulk::Kind::Time),
-                ("sent", bulk::Kind::Time),
-                ("back", bulk::Kind::Int),
-            ])
+            Dialect::of(self).records(
+                &[
+                    ("id", bulk::Kind::Uuid),
+                    ("fence", bulk::Kind::Int),
+                    ("state", bulk::Kind::Text),
+                    ("outcome", bulk::Kind::Text),
+                    ("due", bulk::Kind::Time),
+                    ("sent", bulk::Kind::Time),
+                    ("back", bulk::Kind::Int),
+                ],
+                records.len(),
+            )
         );
         let records = json(&records);
         let mut tx = self.begin().await?;

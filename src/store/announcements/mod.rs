@@ -17,7 +17,7 @@ use crate::domain::grant::{ConnectionKey, Readiness};
 use crate::domain::win_back::{REMOVED, STAGES};
 
 use super::connections::{presence, word};
-use super::dialect::{Ids, with_ids};
+use super::dialect::{Dialect, Ids, with_ids};
 use super::{Error, Store, with_db};
 
 pub use ledger::{Announcement, Ended, Lease, Leased, Leasing};
@@ -132,17 +132,13 @@ impl Store {
     /// The database cannot be used.
     pub async fn last_words(&self, keys: &[ConnectionKey]) -> Result<Vec<Word>, Error> {
         let stages = STAGES.map(|stage| format!("'{stage}'")).join(", ");
-        let asked = with_ids(
-            self,
-            &format!(
-                "SELECT p.channel, s.connection_key, max(p.sending_at) AS asked_at, \
+        let asked = format!(
+            "SELECT p.channel, c.connection_key, max(p.sending_at) AS asked_at, \
                 max(CASE WHEN p.stage IN ({stages}) THEN p.sending_at END) AS followed_at, \
                 count(CASE WHEN p.state = 'sending' THEN 1 END) AS underway \
-             FROM prompt_connections s JOIN prompts p ON p.prompt_id = s.prompt_id \
-             WHERE s.connection_key {{ids}} AND p.channel LIKE 'webhook:%' \
-                AND p.sending_at IS NOT NULL \
-             GROUP BY p.channel, s.connection_key ORDER BY p.channel, s.connection_key"
-            ),
+             FROM {} WHERE p.channel LIKE 'webhook:%' AND p.sending_at IS NOT NULL \
+             GROUP BY p.channel, c.connection_key ORDER BY p.channel, c.connection_key",
+            Dialect::of(self).shown_with_prompts()
         );
         let said = with_ids(
             self,

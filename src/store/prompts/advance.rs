@@ -73,6 +73,15 @@ struct StartRecord<'a> {
     template: &'a str,
 }
 
+const START_RECORD: [(&str, bulk::Kind); 6] = [
+    ("id", bulk::Kind::Uuid),
+    ("fence", bulk::Kind::Int),
+    ("notice", bulk::Kind::Bool),
+    ("digest", bulk::Kind::Text),
+    ("message", bulk::Kind::Text),
+    ("template", bulk::Kind::Text),
+];
+
 #[derive(Serialize)]
 struct EndRecord<'a> {
     id: Uuid,
@@ -82,6 +91,25 @@ struct EndRecord<'a> {
     reference: Option<&'a str>,
     due: String,
     sent: Option<String>,
+}
+
+const END_RECORD: [(&str, bulk::Kind); 7] = [
+    ("id", bulk::Kind::Uuid),
+    ("fence", bulk::Kind::Int),
+    ("state", bulk::Kind::Text),
+    ("outcome", bulk::Kind::Text),
+    ("reference", bulk::Kind::Text),
+    ("due", bulk::Kind::Time),
+    ("sent", bulk::Kind::Time),
+];
+
+/// A prompt that was just begun to be handed over.
+#[derive(sqlx::FromRow)]
+struct Begun {
+    #[sqlx(flatten)]
+    head: Recorded,
+    /// With this one.
+    attempts: i64,
 }
 
 const SHOWN: Target = Target {
@@ -116,8 +144,6 @@ impl Store {
     ) -> Result<Advanced, Error> {
         let mut tx = self.begin().await?;
         let mut acts = self.end(&mut tx, ended, now).await?;
-        let paused = if starting.is_empty() { None } else { pause(&mut tx).await? };
-        let starting = if paused.is_some() { &[] } else { starting };
         let (count, wait_until) = match allowance {
             Some((name, space)) if !starting.is_empty() => {
                 let allowed =
@@ -127,17 +153,25 @@ impl Store {
             }
             _ => (starting.len(), None),
         };
+        let wanted = starting.len();
         let starting = &starting[..count];
         let heads = self.start(&mut tx, starting, owner, now, lease_until).await?;
         let started: HashSet<Uuid> = heads.iter().map(|head| head.prompt_id).collect();
+        let paused = if started.len() < wanted { pause(&mut tx).await? } else { None };
         acts.extend(heads.iter().filter_map(|head| {
             let start = starting.iter().find(|start| start.prompt == head.prompt_id)?;
             Some(start.act(head, now))
         }));
         append(&mut tx, &acts).await?;
         tx.commit().await?;
-        let lost =
-            starting.iter().map(|start| start.prompt).filter(|id| !started.contains(id)).collect();
+        // In a pause nobody has taken them: they are given back.
+        let lost = match paused {
+            Some(_) => Vec::new(),
+            None => {
+                let ids = starting.iter().map(|start| start.prompt);
+                ids.filter(|id| !started.contains(id)).collect()
+            }
+        };
         Ok(Advanced { started, lost, wait_until, paused })
     }
 
@@ -161,15 +195,7 @@ impl Store {
              FROM {} WHERE prompts.prompt_id = n.id AND prompts.fence = n.fence \
                 AND prompts.state IN ('leased', 'sending', 'unknown') \
              RETURNING {RECORDED}",
-            Dialect::of(self).records(&[
-                ("id", bulk::Kind::Uuid),
-                ("fence", bulk::Kind::Int),
-                ("state", bulk::Kind::Text),
-                ("outcome", bulk::Kind::Text),
-                ("reference", bulk::Kind::Text),
-                ("due", bulk::Kind::Time),
-                ("sent", bulk::Kind::Time),
-            ])
+            Dialect::of(self).records(&END_RECORD, records.len())
         );
         let records = json(&records);
         let heads: Vec<Recorded> = with_tx!(tx, db => {
@@ -194,26 +220,23 @@ impl Store {
             return Ok(Vec::new());
         }
         let records: Vec<StartRecord<'_>> = starting.iter().map(Start::record).collect();
+        // State and lease are one expression, so that no planner looks a handful of rows up
+        // among all that are leased. A pause is seen here too: each statement is a way to the
+        // server and back, while as many messages wait as may be in flight.
         let sql = format!(
             "UPDATE prompts SET state = 'sending', attempts = attempts + 1, sending_at = $3, \
                 lease_until = $4, is_notice = n.notice, digest = n.digest, \
                 message_sha256 = n.message, template_sha256 = n.template, \
                 deadline = (SELECT deadline FROM editions WHERE number = prompts.edition) \
              FROM {} WHERE prompts.prompt_id = n.id AND prompts.fence = n.fence \
-                AND prompts.state = 'leased' AND prompts.lease_owner = $2 \
-                AND prompts.lease_until > $3 \
-             RETURNING {RECORDED}",
-            Dialect::of(self).records(&[
-                ("id", bulk::Kind::Uuid),
-                ("fence", bulk::Kind::Int),
-                ("notice", bulk::Kind::Bool),
-                ("digest", bulk::Kind::Text),
-                ("message", bulk::Kind::Text),
-                ("template", bulk::Kind::Text),
-            ])
+                AND prompts.lease_owner = $2 \
+                AND CASE WHEN prompts.lease_until > $3 THEN prompts.state END = 'leased' \
+                AND NOT EXISTS (SELECT 1 FROM pauses WHERE resumed_at IS NULL) \
+             RETURNING {RECORDED}, prompts.attempts",
+            Dialect::of(self).records(&START_RECORD, records.len())
         );
         let records = json(&records);
-        let heads: Vec<Recorded> = with_tx!(&mut *tx, db => {
+        let begun: Vec<Begun> = with_tx!(&mut *tx, db => {
             sqlx::query_as(AssertSqlSafe(sql))
                 .bind(records)
                 .bind(owner)
@@ -222,11 +245,16 @@ impl Store {
                 .fetch_all(db)
                 .await
         })?;
-        let started: HashSet<Uuid> = heads.iter().map(|head| head.prompt_id).collect();
         let dialect = Dialect::of(self);
-        let ids = Ids(started.iter().copied().collect());
-        let before = "DELETE FROM prompt_connections WHERE prompt_id {ids}";
-        let mut statements = vec![Statement::about(dialect, before, ids)?];
+        let mut statements = Vec::new();
+        let again = begun.iter().filter(|begun| begun.attempts > 1);
+        let again: Vec<Uuid> = again.map(|begun| begun.head.prompt_id).collect();
+        if !again.is_empty() {
+            let before = "DELETE FROM prompt_connections WHERE prompt_id {ids}";
+            statements.push(Statement::about(dialect, before, Ids(again))?);
+        }
+        let heads: Vec<Recorded> = begun.into_iter().map(|begun| begun.head).collect();
+        let started: HashSet<Uuid> = heads.iter().map(|head| head.prompt_id).collect();
         let shown = starting
             .iter()
             .filter(|start| started.contains(&start.prompt))

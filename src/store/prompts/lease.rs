@@ -1,6 +1,6 @@
-//! Taking prompts into one's hands: the rows are made where there are none, and leased as
-//! far as the caps of the day and of each address let through. One worker leases at a time,
-//! so the caps hold for all of them together.
+//! Taking prompts into one's hands, as far as the caps of the day and of each address let
+//! through: rows that are there are leased, and those that are not are made as leased. One
+//! worker leases at a time, so the caps hold for all of them together.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::domain::reason::Reason;
 use crate::domain::told::PromptState;
 use crate::store::bulk::{Amount, Cell, Kind, Target, fill};
-use crate::store::dialect::{Dialect, Ids, Words, with_ids, with_words};
+use crate::store::dialect::{Dialect, Ids, Words, with_ids};
 use crate::store::erasing::Aliases;
 use crate::store::home::count_effects;
 use crate::store::leases::is_over;
@@ -77,6 +77,9 @@ pub struct Leasing {
     pub paused: Option<String>,
 }
 
+/// The fence of the first lease.
+const FIRST_FENCE: i64 = 1;
+
 const PROMPTS: Target = Target {
     table: "prompts",
     columns: &[
@@ -87,8 +90,11 @@ const PROMPTS: Target = Target {
         ("edition", Kind::Int),
         ("wave", Kind::Int),
         ("state", Kind::Text),
+        ("day", Kind::Text),
         ("due_at", Kind::Time),
         ("attempts", Kind::Int),
+        ("lease_owner", Kind::Uuid),
+        ("lease_until", Kind::Time),
         ("fence", Kind::Int),
         ("is_notice", Kind::Bool),
         ("run_id", Kind::Uuid),
@@ -186,12 +192,11 @@ impl Store {
             if wanted.channel == "email" {
                 *mails.entry(wanted.recipient.clone()).or_default() += 1;
             }
-            if row.is_none() {
-                fresh.extend(cells(&wanted, lease));
+            match row {
+                Some(row) => ids.push(row.prompt_id),
+                None => fresh.extend(cells(&wanted, lease)),
             }
-            let leased = leased(row, wanted);
-            ids.push(leased.prompt);
-            leasing.leased.push(leased);
+            leasing.leased.push(leased(row, wanted));
         }
         let mut statements = Vec::new();
         fill(Dialect::of(self), &PROMPTS, Amount::All, &mut fresh, &mut statements)?;
@@ -232,11 +237,10 @@ impl Store {
     }
 
     async fn rows(&self, tx: &mut Tx, wanted: &[Wanted]) -> Result<Vec<Row>, Error> {
-        let sql = with_words(
-            self,
+        let sql = format!(
             "SELECT prompt_id, recipient, stage, channel, edition, wave, state, day, due_at, \
-                lease_until, fence, attempts, digest, message_sha256 \
-             FROM prompts WHERE recipient {words}",
+                lease_until, fence, attempts, digest, message_sha256 FROM {}",
+            Dialect::of(self).of_each("prompts", "recipient", Kind::Text, "p")
         );
         let recipients = wanted.iter().map(|wanted| wanted.recipient.clone()).collect();
         let aliases = Aliases::within(tx, &recipients).await?;
@@ -293,7 +297,7 @@ fn leased(row: Option<&Row>, wanted: Wanted) -> Leased {
         stage,
         channel,
         wave,
-        fence: row.map_or(0, |row| row.fence) + 1,
+        fence: row.map_or(FIRST_FENCE, |row| row.fence + 1),
         attempts: row.map_or(0, |row| u32::try_from(row.attempts).unwrap_or(u32::MAX)),
         digest: row.and_then(|row| row.digest.clone()),
         message_sha256: row.and_then(|row| row.message_sha256.clone()),
@@ -308,10 +312,13 @@ fn cells(wanted: &Wanted, lease: Lease) -> [Cell; PROMPTS.columns.len()] {
         Cell::Text(Some(wanted.channel.clone().into())),
         Cell::Int(Some(lease.edition)),
         Cell::Int(Some(wanted.wave)),
-        Cell::word(Some(PromptState::Queued.as_str())),
+        Cell::word(Some(PromptState::Leased.as_str())),
+        Cell::text(Some(day_text(lease.day))),
         Cell::Time(Some(lease.now)),
         Cell::Int(Some(0)),
-        Cell::Int(Some(0)),
+        Cell::Uuid(Some(lease.owner)),
+        Cell::Time(Some(lease.until)),
+        Cell::Int(Some(FIRST_FENCE)),
         Cell::Bool(false),
         Cell::Uuid(Some(lease.run)),
         Cell::Time(Some(lease.now)),

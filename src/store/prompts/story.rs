@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::domain::grant::ConnectionKey;
-use crate::store::dialect::{Ids, with_ids};
+use crate::store::dialect::{Dialect, Ids, with_ids};
 use crate::store::{Error, Store, with_db};
 
 /// A prompt that showed a connection, and what became of it.
@@ -34,13 +34,11 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn prompt_stories(&self, keys: &[ConnectionKey]) -> Result<Vec<PromptStory>, Error> {
-        let sql = with_ids(
-            self,
+        let sql = format!(
             "SELECT c.connection_key, p.prompt_id, p.stage, p.channel, p.recipient, p.state, \
                 p.sending_at, p.sent_at, p.bounced_at, p.outcome, p.settled_by, c.removal_from \
-             FROM prompt_connections c JOIN prompts p ON p.prompt_id = c.prompt_id \
-             WHERE c.connection_key {ids} AND p.sending_at IS NOT NULL \
-             ORDER BY p.sending_at, p.prompt_id",
+             FROM {} WHERE p.sending_at IS NOT NULL ORDER BY p.sending_at, p.prompt_id",
+            Dialect::of(self).shown_with_prompts()
         );
         let ids = Ids(keys.iter().map(|key| key.0).collect());
         Ok(with_db!(self, db => sqlx::query_as(AssertSqlSafe(sql)).bind(ids).fetch_all(db).await)?)

@@ -17,13 +17,15 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn sweep_prompts(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        const GIVEN_BACK: &str = "UPDATE prompts SET state = 'queued', day = NULL, due_at = $1, \
+        const GIVEN_BACK: &str = "UPDATE prompts SET state = 'queued', lease_until = NULL, \
+                day = NULL, due_at = $1, \
                 outcome = 'the worker was gone before the answer came' \
              WHERE state = 'leased' AND lease_until <= $1";
-        const UNKNOWN: &str = "UPDATE prompts SET state = 'unknown', \
+        const UNKNOWN: &str = "UPDATE prompts SET state = 'unknown', lease_until = NULL, \
                 outcome = 'the worker was gone before the answer came' \
              WHERE state = 'sending' AND lease_until <= $1 AND channel NOT LIKE 'webhook:%'";
-        const AGAIN: &str = "UPDATE prompts SET state = 'queued', day = NULL, due_at = $1, \
+        const AGAIN: &str = "UPDATE prompts SET state = 'queued', lease_until = NULL, \
+                day = NULL, due_at = $1, \
                 outcome = 'the worker was gone before the answer came' \
              WHERE state = 'sending' AND lease_until <= $1 AND channel LIKE 'webhook:%'";
         let mut tx = self.begin().await?;

@@ -10,12 +10,15 @@ use uuid::Uuid;
 
 use crate::domain::audit::{Act, Kind as Acted};
 use crate::domain::grant::ConnectionKey;
+use crate::domain::ids::ConnectionId;
+use crate::domain::rate::{Allowed, Rate};
 use crate::domain::removal::RemovalState;
 use crate::store::audit;
 use crate::store::bulk::Kind;
 use crate::store::dialect::{Dialect, time_text};
 use crate::store::presence;
 use crate::store::prompts::pause_within;
+use crate::store::rates::allow;
 use crate::store::{Error, Store, Tx, with_tx};
 
 /// A leased removal that is about to be carried out.
@@ -65,6 +68,8 @@ pub struct Advanced {
     pub stale: Vec<Uuid>,
     /// Not in these hands any more.
     pub lost: Vec<Uuid>,
+    /// When the others have their turn that are as good as those that were started.
+    pub next_turn: Option<DateTime<Utc>>,
     /// The present pause, if there is one; nothing was started then.
     pub paused: Option<String>,
 }
@@ -90,8 +95,9 @@ struct EndRecord<'a> {
 }
 
 impl Store {
-    /// Writes down what became of removals and which are carried out next, in one commit.
-    /// `clock` is asked once nobody else can write.
+    /// Writes down what became of removals and which are carried out next, in one commit: of
+    /// `starting`, in its order, as many as have their turn at the named pace of all workers
+    /// together; without one, none. `clock` is asked once nobody else can write.
     ///
     /// # Errors
     /// The database cannot be used.
@@ -100,6 +106,7 @@ impl Store {
         ended: &[Ended],
         starting: &[Start],
         hands: Hands,
+        pace: Option<(&str, Rate)>,
         clock: &(dyn Fn() -> DateTime<Utc> + Sync),
     ) -> Result<Advanced, Error> {
         let mut tx = self.begin().await?;
@@ -118,9 +125,17 @@ impl Store {
         let (good, stale): (Vec<Start>, Vec<Start>) =
             starting.iter().partition(|start| now < start.good_until);
         advanced.stale = stale.iter().map(|start| start.removal).collect();
-        let started = self.start_removals(&mut tx, &good, hands, now).await?;
+        let good = match pace {
+            Some((name, rate)) if !good.is_empty() => {
+                let Allowed { count, next } = allow(&mut tx, name, rate, good.len(), now).await?;
+                advanced.next_turn = (count < good.len()).then_some(next);
+                &good[..count]
+            }
+            _ => &[],
+        };
+        let started = self.start_removals(&mut tx, good, hands, now).await?;
         advanced.started = started.iter().map(|row| row.removal_id).collect();
-        acts.extend(started.iter().map(|row| row.act(Acted::RemovalIntended, hands.run, now)));
+        acts.extend(started.iter().map(|row| row.act(Acted::RemovalIntended, now).run(hands.run)));
         advanced.lost = good
             .iter()
             .map(|start| start.removal)
@@ -129,6 +144,35 @@ impl Store {
         audit::append(&mut tx, &acts).await?;
         tx.commit().await?;
         Ok(advanced)
+    }
+
+    /// A named person has looked at a connection whose removal was set aside: it may be tried
+    /// again. Gives how many removals that was; none where there was nothing to lift.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn lift_set_aside(
+        &self,
+        id: ConnectionId,
+        by: &str,
+        at: DateTime<Utc>,
+    ) -> Result<usize, Error> {
+        // Nothing was removed, so that its day's caps have not been used by it after all.
+        let sql = format!(
+            "UPDATE removals SET state = 'queued', due_at = $2, day = NULL, settled_at = NULL, \
+                lease_owner = NULL, lease_until = NULL, outcome = $3 \
+             WHERE connection_id = $1 AND state = 'set_aside' RETURNING {CHANGED}"
+        );
+        let outcome = format!("{by} has looked at it: to be tried again");
+        let mut tx = self.begin().await?;
+        let lifted: Vec<Changed> = with_tx!(&mut tx, db => {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(id.0).bind(at).bind(outcome).fetch_all(db).await
+        })?;
+        let act =
+            |row: &Changed| row.act(Acted::RemovalSettled, at).by(by).with("as", "not-removed");
+        audit::append(&mut tx, &lifted.iter().map(act).collect::<Vec<Act>>()).await?;
+        tx.commit().await?;
+        Ok(lifted.len())
     }
 
     async fn end_removals(
@@ -152,17 +196,20 @@ impl Store {
              FROM {} WHERE removals.removal_id = n.id AND removals.fence = n.fence \
                 AND removals.state IN ('leased', 'deleting', 'unknown') \
              RETURNING {CHANGED}",
-            Dialect::of(self).records(&[
-                ("id", Kind::Uuid),
-                ("fence", Kind::Int),
-                ("state", Kind::Text),
-                ("outcome", Kind::Text),
-                ("correlation", Kind::Text),
-                ("due", Kind::Time),
-                ("settled", Kind::Time),
-                ("lost", Kind::Int),
-                ("counts", Kind::Bool),
-            ])
+            Dialect::of(self).records(
+                &[
+                    ("id", Kind::Uuid),
+                    ("fence", Kind::Int),
+                    ("state", Kind::Text),
+                    ("outcome", Kind::Text),
+                    ("correlation", Kind::Text),
+                    ("due", Kind::Time),
+                    ("settled", Kind::Time),
+                    ("lost", Kind::Int),
+                    ("counts", Kind::Bool),
+                ],
+                records.len(),
+            )
         );
         let records = serde_json::to_string(&records).unwrap_or_default();
         let changed: Vec<Changed> = with_tx!(&mut *tx, db => {
@@ -173,7 +220,7 @@ impl Store {
         }
         let act = |row: &Changed| {
             let ended = ended.iter().find(|ended| ended.removal == row.removal_id)?;
-            let act = row.act(ended.act?, hands.run, now).with("state", ended.state.as_str());
+            let act = row.act(ended.act?, now).run(hands.run).with("state", ended.state.as_str());
             Some(act.with("outcome", ended.outcome.clone()).with("xero", ended.correlation.clone()))
         };
         Ok(changed.iter().filter_map(act).collect())
@@ -197,11 +244,10 @@ impl Store {
                 AND removals.state = 'leased' AND removals.lease_owner = $2 \
                 AND removals.lease_until > $3 \
              RETURNING {CHANGED}",
-            Dialect::of(self).records(&[
-                ("id", Kind::Uuid),
-                ("fence", Kind::Int),
-                ("looked", Kind::Time),
-            ])
+            Dialect::of(self).records(
+                &[("id", Kind::Uuid), ("fence", Kind::Int), ("looked", Kind::Time),],
+                records.len(),
+            )
         );
         let records = serde_json::to_string(&records).unwrap_or_default();
         Ok(with_tx!(&mut *tx, db => {
@@ -231,10 +277,9 @@ struct Changed {
 }
 
 impl Changed {
-    fn act(&self, kind: Acted, run: Uuid, now: DateTime<Utc>) -> Act {
+    fn act(&self, kind: Acted, now: DateTime<Utc>) -> Act {
         let people: serde_json::Value = serde_json::from_str(&self.people).unwrap_or_default();
         Act::new(kind, now)
-            .run(run)
             .about(self.connection_key)
             .with("removal", self.removal_id.to_string())
             .with("tenant", self.tenant_id.to_string())

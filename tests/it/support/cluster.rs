@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use sqlx::{Connection, PgConnection};
+use worker::clock::{Clock, SystemClock};
 
 use super::pg::Pg;
 use super::replica::{LONG, signal};
@@ -80,7 +82,7 @@ impl Cluster {
         let deadline = Instant::now() + LONG;
         while PgConnection::connect(&database.url()).await.is_err() {
             assert!(Instant::now() < deadline, "it does not come back");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            SystemClock.sleep(TimeDelta::milliseconds(20)).await;
         }
     }
 }

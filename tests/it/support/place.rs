@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use worker::config::{Config, Origin};
 
 use super::said::Said;
 
@@ -58,6 +59,13 @@ impl Place {
         let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/connections.csv");
         let text = text.replace("\"examples/connections.csv\"", &format!("{example:?}"));
         self.write("jobs.toml", text);
+    }
+
+    /// The configuration, as the program reads it.
+    pub fn config(&self) -> Config {
+        let path = self.path("jobs.toml");
+        let text = std::fs::read_to_string(&path).expect("a configuration");
+        Config::parse(&text, &Origin::file(&path)).unwrap_or_else(|errors| panic!("{errors}"))
     }
 
     pub fn dir(&self) -> &Path {

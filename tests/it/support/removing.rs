@@ -10,8 +10,10 @@ use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr, SqliteConnection};
 use worker::clock::{Clock, SystemClock};
 use worker::domain::ids::ConnectionId;
 use worker::domain::scopes::ScopeText;
+use worker::jobs::run::Finished;
 use worker::simulation::xero;
 
+use super::leap::LeapClock;
 use super::said::Said;
 use super::sending::{Base, Sending, deadline, well};
 use super::smtp::Reaction;
@@ -57,6 +59,16 @@ impl Removing {
 
     /// The same with changes to the configuration.
     pub async fn with(base: Base, links: &[Link], edits: &[(&str, &str)]) -> Self {
+        Self::by(Arc::new(SystemClock), base, links, edits).await
+    }
+
+    /// The same with a clock that Xero goes by.
+    pub async fn by(
+        clock: Arc<dyn Clock>,
+        base: Base,
+        links: &[Link],
+        edits: &[(&str, &str)],
+    ) -> Self {
         let mut model = model();
         let made = SystemClock.now() - TimeDelta::days(100);
         let broad = ScopeText::read(BROAD).set;
@@ -67,7 +79,7 @@ impl Removing {
         // Xero knows one more, so that its list is never empty.
         let bystander = [tenant(BYSTANDER)];
         model.consent(made, CLIENT_ID, user(BYSTANDER), broad, &bystander).expect("a consent");
-        let xero = XeroServer::start(model, Arc::new(SystemClock));
+        let xero = XeroServer::start(model, clock);
         let sending = Sending::with(base, &[], |_| Reaction::Usual, well).await;
         let url = xero.url();
         let url = url.as_str().trim_end_matches('/');
@@ -194,6 +206,11 @@ impl Removing {
     /// Runs the job, and ends with this code; gives the progress event.
     pub fn ran(&self, code: i32) -> Value {
         self.done(&["run-once", "--format", "json"], code).progress()
+    }
+
+    /// Runs the job in this process, by a clock that leaps.
+    pub async fn runs_by(&self, clock: &LeapClock) -> Finished {
+        clock.runs(&self.sending.place).await
     }
 
     /// Up to where a plan can be drawn up: scanned, vouched for, everybody told, and the

@@ -119,14 +119,17 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
     let people = (
         prop::option::weighted(0.15, 0..3usize),
         any::<bool>(),
-        prop::collection::btree_set(0..PEOPLE.len(), 0..2),
+        prop_oneof![
+            4 => Just(BTreeSet::new()),
+            1 => prop::collection::btree_set(0..PEOPLE.len(), 1..3)
+        ],
         prop::bool::weighted(0.8),
         prop::option::weighted(0.3, prop::collection::btree_set(0..3usize, 0..4)),
     );
     let policy = (
         (weighted_index(), weighted_index(), 0..4u32),
         (any::<bool>(), any::<bool>(), any::<bool>()),
-        0..(45 * 24i64),
+        hour(),
         // Everybody is told everything, but for a few lapses.
         (prop::bool::weighted(0.8), lapses()),
     );
@@ -173,6 +176,13 @@ pub(super) fn story() -> impl Strategy<Value = Story> {
             }
         },
     )
+}
+
+/// Mostly when the window is open and somebody is at work, which is from six hours after the
+/// deadline's own hour of the day on.
+fn hour() -> impl Strategy<Value = i64> {
+    let open = (18..38i64, 18..30i64).prop_map(|(day, hour)| 24 * day + hour);
+    prop_oneof![3 => open, 1 => 0..(45 * 24i64)]
 }
 
 fn lapses() -> impl Strategy<Value = Vec<usize>> {

@@ -1,0 +1,2 @@
+-- When the time to come back was over for whoever lost the connection: it is recorded once.
+ALTER TABLE removals ADD COLUMN lost_at text;
