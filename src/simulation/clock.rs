@@ -15,7 +15,7 @@ use crate::store::Store;
 
 /// Rounds of the runtime without anything happening, after which everybody waits: longer than
 /// any chain of tasks that wake one another.
-const QUIET: u32 = 16;
+const QUIET: u32 = 256;
 
 /// The clock of one world. It needs a runtime of one thread.
 #[derive(Clone)]
@@ -96,12 +96,14 @@ impl Clock for WorldClock {
         // Nobody waits before being polled: a branch that is switched off never is.
         Box::pin(async move {
             let waiting = Waiting::until(self, until);
-            while self.now() < until {
+            loop {
                 self.quiet().await;
                 let mut state = self.state();
-                // Whoever waits for less comes first.
+                // Whoever waits for less comes first; of those who wait for the same moment
+                // one after the other, as they came.
                 if state.waiting.first() == Some(&waiting.ticket) {
                     state.now = until.max(state.now);
+                    break;
                 }
             }
             drop(waiting);
