@@ -87,7 +87,7 @@ enum Command {
     Status(status::Arguments),
     /// The full progress report: where it stands, how it goes, and where it will end
     Report(report::Arguments),
-    /// The whole campaign on a copy, with a virtual clock: who is told what, when, and how it ends
+    /// The whole campaign on a copy, with a virtual clock: who is told what and when
     Simulate(simulate::Arguments),
     /// Everything known and decided about a connection, and what comes next
     Explain(explain::Arguments),

@@ -170,7 +170,7 @@ const CALLS_PER_MINUTE: u32 = 60;
 /// Longer than that nobody waits for a turn.
 const PATIENCE: TimeDelta = TimeDelta::seconds(20);
 
-/// Calls to the world's Xero, one after the other.
+/// Calls to the world's Xero.
 struct Calls<'a> {
     shared: &'a Shared,
     direct: Direct<'a>,
@@ -211,8 +211,8 @@ impl Calls<'_> {
         self.direct.list().await
     }
 
+    /// Its turn was counted when the intent was written down.
     async fn delete(&self, id: ConnectionId) -> Result<Deleted, crate::xero::error::Error> {
-        self.turn().await?;
         self.prepare(Call::Delete);
         if self.shared.world().storm.crashes(false) {
             self.shared.end_of_the_process().await;

@@ -254,6 +254,9 @@ impl Store {
     async fn write_beside(&self, number: i64, anew: bool) -> Result<(), Error> {
         let Self::Sqlite(pool) = self else { return Ok(()) };
         let path = beside(pool.connect_options().get_filename());
+        // Whoever looks whether the database is at rest shall not think so meanwhile: a
+        // simulation's clock would go on.
+        let _in_use = pool.acquire().await?;
         let written = {
             let path = path.clone();
             tokio::task::spawn_blocking(move || write_highest(&path, number, anew)).await

@@ -58,7 +58,6 @@ fn campaigns() -> Vec<(&'static str, Story)> {
 }
 
 #[test]
-#[ignore = "the hour of the first removal still differs between two tellings of one seed"]
 fn named_campaigns_go_as_they_are_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/campaigns");
     let writes = std::env::var_os("CAMPAIGNS").is_some();

@@ -245,7 +245,6 @@ impl Telling {
         world.storm.left_out = 0;
         world.storm.is_page_down = false;
         world.storm.is_list_empty = false;
-        world.storm.crash = None;
         self.is_spoilt = false;
     }
 
