@@ -24,7 +24,7 @@ use crate::simulation::outside::Shared;
 use crate::simulation::play::{Play, setting};
 use crate::simulation::simulating::keys;
 use crate::simulation::skipping::News;
-use crate::simulation::witness::Witness;
+use crate::simulation::witness::{Handed, Witness};
 use crate::simulation::world::World;
 use crate::store::exemptions::Exemption;
 use crate::store::pauses::Pause;
@@ -199,10 +199,10 @@ impl Telling {
                 let two = setting.run(job, &self.workplace, &mut other);
                 tokio::join!(one, two).0
             };
-            tokio::select! { () = crash.notified() => None, finished = both => Some(finished) }
+            tokio::select! { biased; () = crash.notified() => None, finished = both => Some(finished) }
         } else {
             let one = setting.run(job, &self.workplace, &mut random);
-            tokio::select! { () = crash.notified() => None, finished = one => Some(finished) }
+            tokio::select! { biased; () = crash.notified() => None, finished = one => Some(finished) }
         };
         if finished.is_none() {
             self.crashes += 1;
@@ -306,13 +306,14 @@ impl Telling {
         let (begun, sent) = (of(Kind::PromptSending), of(Kind::PromptSent));
         let world = self.shared.world();
         let Some(witness) = &world.witness else { return Ok(None) };
-        let taken: BTreeSet<String> = witness
-            .handed
-            .iter()
-            .filter(|it| it.is_taken && !it.tells.stage.is_empty())
-            .map(|it| it.prompt.to_string())
-            .collect();
-        if let Some(prompt) = taken.difference(&begun).next() {
+        let taken = |is_it: &dyn Fn(&Handed) -> bool| -> BTreeSet<String> {
+            let taken = witness.handed.iter().filter(|it| it.is_taken && is_it(it));
+            taken.map(|it| it.prompt.to_string()).collect()
+        };
+        // News tells of no stage, nor does the repeat of a prompt, which is sent as it was.
+        let told = taken(&|it| !it.tells.stage.is_empty());
+        let taken = taken(&|_| true);
+        if let Some(prompt) = told.difference(&begun).next() {
             return Ok(Some(broken(format!(
                 "prompt {prompt} went out and was never written down"
             ))));
