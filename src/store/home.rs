@@ -255,8 +255,9 @@ impl Store {
         let Self::Sqlite(pool) = self else { return Ok(()) };
         let path = beside(pool.connect_options().get_filename());
         // Whoever looks whether the database is at rest shall not think so meanwhile: a
-        // simulation's clock would go on.
-        let _in_use = pool.acquire().await?;
+        // simulation's clock would go on. Never waited for: the caller may hold the write lock,
+        // and those who wait for that hold the other connections.
+        let _in_use = pool.try_acquire();
         let written = {
             let path = path.clone();
             tokio::task::spawn_blocking(move || write_highest(&path, number, anew)).await
