@@ -206,9 +206,7 @@ impl Store {
         for statement in statements {
             statement.run(&mut tx).await?;
         }
-        for key in back {
-            presence::bring_back(&mut tx, *key, list.read_at, list.run).await?;
-        }
+        presence::bring_back(&mut tx, back, list.read_at, list.run).await?;
         list.insert(&mut tx).await?;
         tx.commit().await?;
         Ok(true)

@@ -3,109 +3,114 @@
 //! as a scan would.
 
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::domain::connection::Presence;
 use crate::domain::grant::ConnectionKey;
 
-use super::dialect::Dialect;
+use super::dialect::{Dialect, Ids};
 use super::settings::lock_for_scan;
 use super::writer::covering;
 use super::{Error, Tx, with_tx};
 
-/// Takes a connection out that was removed at `at`, in the transaction that settles the
-/// removal. Waits for a scan that is being put in force, which would know nothing of it.
+/// Takes connections out that were removed at `at`, in the transaction that settles the
+/// removals. Waits for a scan that is being put in force, which would know nothing of them.
 ///
 /// # Errors
 /// The database cannot be used.
 pub async fn remove(
     tx: &mut Tx,
-    key: ConnectionKey,
+    keys: &[ConnectionKey],
     at: DateTime<Utc>,
     run: Uuid,
 ) -> Result<(), Error> {
-    const TAKE: &str = "UPDATE connections SET presence = 'removed', absent_since = $2 \
-         WHERE connection_key = $1 AND presence <> 'removed'";
-    lock_for_scan(tx).await?;
-    let before = presence(tx, key).await?;
-    if before.is_none() || before.as_deref() == Some(Presence::Removed.as_str()) {
+    if keys.is_empty() {
         return Ok(());
     }
-    with_tx!(&mut *tx, db => {
-        sqlx::query(TAKE).bind(key.0).bind(at).execute(db).await.map(|_| ())
-    })?;
-    note(tx, key, (before, Presence::Removed), at, run).await?;
-    settle(tx, key, at).await
+    lock_for_scan(tx).await?;
+    turn(tx, keys, ("presence <> 'removed'", Presence::Removed, Some(at)), at, run).await
 }
 
-/// Brings one back that was removed, as the host lists it.
+/// Brings those back that were removed, as the host lists them.
 ///
 /// # Errors
 /// The database cannot be used.
 pub(super) async fn bring_back(
     tx: &mut Tx,
-    key: ConnectionKey,
+    keys: &[ConnectionKey],
     now: DateTime<Utc>,
     run: Uuid,
 ) -> Result<(), Error> {
-    const SQL: &str = "UPDATE connections SET presence = 'present', absent_since = NULL \
-         WHERE connection_key = $1 AND presence = 'removed'";
-    let before = presence(tx, key).await?;
-    if before.as_deref() != Some(Presence::Removed.as_str()) {
+    if keys.is_empty() {
         return Ok(());
     }
-    with_tx!(&mut *tx, db => sqlx::query(SQL).bind(key.0).execute(db).await.map(|_| ()))?;
-    note(tx, key, (before, Presence::Present), now, run).await?;
-    settle(tx, key, now).await
+    turn(tx, keys, ("presence = 'removed'", Presence::Present, None), now, run).await
 }
 
-async fn presence(tx: &mut Tx, key: ConnectionKey) -> Result<Option<String>, Error> {
-    const SQL: &str = "SELECT presence FROM connections WHERE connection_key = $1";
-    Ok(with_tx!(tx, db => sqlx::query_scalar(SQL).bind(key.0).fetch_optional(db).await)?)
-}
-
-/// Adds it to the connection's story.
-async fn note(
+/// Changes the presence of those of which the condition holds, and adds it to their stories.
+async fn turn(
     tx: &mut Tx,
-    key: ConnectionKey,
-    (before, after): (Option<String>, Presence),
-    at: DateTime<Utc>,
+    keys: &[ConnectionKey],
+    (condition, presence, absent_since): (&str, Presence, Option<DateTime<Utc>>),
+    now: DateTime<Utc>,
     run: Uuid,
 ) -> Result<(), Error> {
-    const SQL: &str = "INSERT INTO changes \
-            (connection_key, changed_at, run_id, what, before, after) \
-         VALUES ($1, $2, $3, 'presence', $4, $5)";
-    with_tx!(tx, db => {
-        sqlx::query(SQL)
-            .bind(key.0)
-            .bind(at)
+    let dialect = Dialect::of_tx(tx);
+    let ids = || Ids(keys.iter().map(|key| key.0).collect());
+    let note = dialect.with_ids(&format!(
+        "INSERT INTO changes (connection_key, changed_at, run_id, what, before, after) \
+         SELECT connection_key, $2, $3, 'presence', presence, $4 FROM connections \
+         WHERE connection_key {{ids}} AND {condition}"
+    ));
+    let noted = with_tx!(&mut *tx, db => {
+        sqlx::query(AssertSqlSafe(note))
+            .bind(ids())
+            .bind(now)
             .bind(run)
-            .bind(before)
-            .bind(after.as_str())
+            .bind(presence.as_str())
+            .execute(db)
+            .await
+            .map(|done| done.rows_affected())
+    })?;
+    if noted == 0 {
+        return Ok(());
+    }
+    let change = dialect.with_ids(&format!(
+        "UPDATE connections SET presence = $2, absent_since = $3 \
+         WHERE connection_key {{ids}} AND {condition}"
+    ));
+    with_tx!(&mut *tx, db => {
+        sqlx::query(AssertSqlSafe(change))
+            .bind(ids())
+            .bind(presence.as_str())
+            .bind(absent_since)
             .execute(db)
             .await
             .map(|_| ())
     })?;
-    Ok(())
+    settle(tx, ids, now).await
 }
 
 /// A grant is ready when all its connections that count are; and a ready one covers others.
-async fn settle(tx: &mut Tx, key: ConnectionKey, now: DateTime<Utc>) -> Result<(), Error> {
+async fn settle(tx: &mut Tx, ids: impl Fn() -> Ids, now: DateTime<Utc>) -> Result<(), Error> {
+    const OWN: &str = "grant_id IN (SELECT grant_id FROM connections WHERE connection_key {ids})";
     const READY: &str = "EXISTS (SELECT 1 FROM connections c WHERE c.grant_id = grants.grant_id \
             AND c.presence IN ('present', 'row_bad')) \
          AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.grant_id = grants.grant_id \
             AND c.presence IN ('present', 'row_bad') AND c.readiness <> 'ready')";
-    let ready = format!(
+    let dialect = Dialect::of_tx(tx);
+    let ready = dialect.with_ids(&format!(
         "UPDATE grants SET ready = ({READY}), \
-            ready_at = COALESCE(ready_at, CASE WHEN {READY} THEN $2 END) \
-         WHERE grant_id = (SELECT grant_id FROM connections WHERE connection_key = $1)"
-    );
+            ready_at = COALESCE(ready_at, CASE WHEN {READY} THEN $2 END) WHERE {OWN}"
+    ));
     with_tx!(&mut *tx, db => {
-        sqlx::query(sqlx::AssertSqlSafe(ready)).bind(key.0).bind(now).execute(db).await.map(|_| ())
+        sqlx::query(AssertSqlSafe(ready)).bind(ids()).bind(now).execute(db).await.map(|_| ())
     })?;
-    const TENANTS: &str = "SELECT DISTINCT tenant_id FROM connections WHERE grant_id = \
-         (SELECT grant_id FROM connections WHERE connection_key = $1)";
-    let tenants: Vec<Uuid> =
-        with_tx!(&mut *tx, db => sqlx::query_scalar(TENANTS).bind(key.0).fetch_all(db).await)?;
-    covering(Dialect::of_tx(tx), tenants)?.run(tx).await
+    let tenants =
+        dialect.with_ids(&format!("SELECT DISTINCT tenant_id FROM connections WHERE {OWN}"));
+    let tenants: Vec<Uuid> = with_tx!(&mut *tx, db => {
+        sqlx::query_scalar(AssertSqlSafe(tenants)).bind(ids()).fetch_all(db).await
+    })?;
+    covering(dialect, tenants)?.run(tx).await
 }

@@ -54,7 +54,7 @@ const WATCHED: [&str; 4] = ["grants", "connections", "people", "changes"];
 
 async fn remove(world: &World, slot: usize) {
     let mut tx = world.store.begin().await.unwrap();
-    presence::remove(&mut tx, key(slot), start(), Uuid::nil()).await.unwrap();
+    presence::remove(&mut tx, &[key(slot)], start(), Uuid::nil()).await.unwrap();
     tx.commit().await.unwrap();
 }
 

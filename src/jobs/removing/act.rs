@@ -278,7 +278,11 @@ impl<'a> Removing<'a> {
 
     async fn came_back(&self, state: &mut State, removal: Uuid, answered: Answered) {
         let Some(leased) = state.flying.remove(&removal) else { return };
-        let last = self.store().list_before().await;
+        // Only beside a list does it matter what the last one said.
+        let last = match &answered.list {
+            Some(_) => self.store().list_before().await,
+            None => Ok(None),
+        };
         let most = self.looker.config.guard.max_change_percent;
         let absence = |list: &XeroList| match &last {
             Ok(last) => list.proves_no_absence(*last, most),

@@ -215,9 +215,13 @@ impl Store {
         let changed: Vec<Changed> = with_tx!(&mut *tx, db => {
             sqlx::query_as(AssertSqlSafe(sql)).bind(records).fetch_all(db).await
         })?;
-        for row in changed.iter().filter(|row| row.state == RemovalState::Removed.as_str()) {
-            presence::remove(tx, ConnectionKey(row.connection_key), now, hands.run).await?;
-        }
+        let is_removed = |row: &&Changed| row.state == RemovalState::Removed.as_str();
+        let removed: Vec<ConnectionKey> = changed
+            .iter()
+            .filter(is_removed)
+            .map(|row| ConnectionKey(row.connection_key))
+            .collect();
+        presence::remove(tx, &removed, now, hands.run).await?;
         let act = |row: &Changed| {
             let ended = ended.iter().find(|ended| ended.removal == row.removal_id)?;
             let act = row.act(ended.act?, now).run(hands.run).with("state", ended.state.as_str());

@@ -123,18 +123,19 @@ impl Store {
         }
         let mut today = used_today(&mut tx, lease.day).await?;
         let rows = self.concerning(&mut tx, &wanted, &lease).await?;
+        let mut past = Past::of(&rows)?;
         let (mut fresh, mut ids) = (Vec::new(), Vec::new());
-        let mut in_hand: Vec<PastRemoval> = Vec::new();
         for wanted in wanted {
             let row = rows.iter().find(|row| row.removal_id == wanted.removal);
             if row.is_some_and(|row| !row.may_be_leased(lease.now)) {
                 continue;
             }
-            let mut past = in_hand.clone();
-            for row in rows.iter().filter(|row| row.removal_id != wanted.removal) {
-                past.push(row.clone().into_past()?);
-            }
-            if let Err(reasons) = lets(&wanted, today, &past) {
+            // What is known of it does not bar itself.
+            let own = past.take(wanted.removal);
+            if let Err(reasons) = lets(&wanted, today, &past.removals) {
+                if let Some(own) = own {
+                    past.put(wanted.removal, own);
+                }
                 leasing.held_back.push((wanted, reasons));
                 continue;
             }
@@ -142,7 +143,7 @@ impl Store {
             if row.is_none() {
                 fresh.extend(cells(&wanted, RemovalState::Queued, None, lease.run, lease.now));
             }
-            in_hand.push(wanted.in_hand(lease.until));
+            past.put(wanted.removal, wanted.in_hand(lease.until));
             ids.push(wanted.removal);
             leasing.leased.push(Leased {
                 removal: wanted.removal,
@@ -280,6 +281,30 @@ impl Store {
         Ok(with_tx!(tx, db => {
             sqlx::query_as(AssertSqlSafe(sql)).bind(Ids(ids)).fetch_all(db).await
         })?)
+    }
+}
+
+/// What may bar a removal, each with its id.
+struct Past {
+    ids: Vec<Uuid>,
+    removals: Vec<PastRemoval>,
+}
+
+impl Past {
+    fn of(rows: &[Row]) -> Result<Self, Error> {
+        let removals = rows.iter().cloned().map(Row::into_past).collect::<Result<_, _>>()?;
+        Ok(Self { ids: rows.iter().map(|row| row.removal_id).collect(), removals })
+    }
+
+    fn take(&mut self, id: Uuid) -> Option<PastRemoval> {
+        let place = self.ids.iter().position(|known| *known == id)?;
+        self.ids.swap_remove(place);
+        Some(self.removals.swap_remove(place))
+    }
+
+    fn put(&mut self, id: Uuid, removal: PastRemoval) {
+        self.ids.push(id);
+        self.removals.push(removal);
     }
 }
 

@@ -21,7 +21,7 @@ const LEDGER: &str = "INSERT INTO removals (removal_id, connection_key, connecti
 /// A connection of this world is removed at a time.
 pub async fn removed_in(world: &World, key: ConnectionKey, at: DateTime<Utc>) {
     let mut tx = world.store.begin().await.expect("the test's own database");
-    presence::remove(&mut tx, key, at, Uuid::nil()).await.expect("a connection");
+    presence::remove(&mut tx, &[key], at, Uuid::nil()).await.expect("a connection");
     tx.commit().await.expect("the test's own database");
     world.execute(LEDGER).await;
 }
