@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let until = from + one.map_or(number("--seeds").unwrap_or(1000), |_| 1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let (mut messages, mut removals, mut crashes, mut found) = (0, 0, 0, 0);
+    let (mut messages, mut removals, mut crashes, mut runs, mut found) = (0, 0, 0, 0, 0);
     let mut out = std::io::stdout().lock();
     let mut say = |text: String| {
         use std::io::Write;
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         messages += told.messages;
         removals += told.removals;
         crashes += told.crashes;
+        runs += told.runs;
         if one.is_some() {
             say(format!("{story}"));
             told.timeline.iter().for_each(|line| say(format!("  {line}")));
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
         }
     }
     say(format!(
-        "{} seeds: {messages} messages, {removals} removals, {crashes} crashes, {found} broken",
+        "{} seeds: {runs} runs, {messages} messages, {removals} removals, {crashes} crashes, {found} broken",
         until - from
     ));
     ExitCode::from(u8::from(found > 0))

@@ -80,6 +80,18 @@ impl Renderer {
         Self { look, links, templates }
     }
 
+    /// How messages look.
+    #[must_use]
+    pub fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// SHA-256 in hex over all templates.
+    #[must_use]
+    pub fn templates_sha256(&self) -> String {
+        self.templates.sha256()
+    }
+
     /// The message of one prompt. The same facts, templates and secret give the same message,
     /// to the byte.
     ///

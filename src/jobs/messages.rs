@@ -1,7 +1,9 @@
 //! From jobs.toml to what makes messages: the look, the links and the templates; and the
 //! occasions on which they are needed, for trying them out beforehand.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
@@ -125,8 +127,19 @@ pub fn links(
     })
 }
 
+/// The templates that went well with the oddest data since the process began, each time with
+/// what they were needed for. The days that a message names change nothing about that.
+#[derive(Debug, Default)]
+pub struct Tried(Mutex<BTreeSet<String>>);
+
+impl Tried {
+    fn known(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// As [`renderer`], after every template that the configuration needs has been tried with
-/// the oddest data.
+/// the oddest data, at least once since the process began.
 ///
 /// # Errors
 /// As [`renderer`]; and with every template that fails.
@@ -134,10 +147,26 @@ pub fn tried_renderer(
     config: &Config,
     now: DateTime<Utc>,
     env: &dyn Fn(&str) -> Option<OsString>,
+    tried: &Tried,
 ) -> Result<Renderer, Unready> {
     let renderer = renderer(config, Signing::Real, env)?;
-    let problems = renderer.try_templates(&occasions(config, now));
-    if problems.is_empty() { Ok(renderer) } else { Err(Unready::Templates(problems)) }
+    let occasions = occasions(config, now);
+    let need = |it: &Occasion| {
+        let promises = it.removal_from.is_some();
+        format!("{} {} {} {promises} {}", it.stage, it.template, it.is_final, it.zone)
+    };
+    let needed: Vec<String> = occasions.iter().map(need).collect();
+    let all = format!("{} {:?} {needed:?}", renderer.templates_sha256(), renderer.look());
+    if tried.known().contains(&all) {
+        return Ok(renderer);
+    }
+    let problems = renderer.try_templates(&occasions);
+    if problems.is_empty() {
+        tried.known().insert(all);
+        Ok(renderer)
+    } else {
+        Err(Unready::Templates(problems))
+    }
 }
 
 fn mailbox(from: &Mailbox) -> message::Mailbox {

@@ -88,7 +88,8 @@ impl Setting<'_> {
         if work.is_empty() {
             return Ok(());
         }
-        let renderer = match tried_renderer(self.config, self.clock.now(), self.env) {
+        let tried = &step.workplace.tried;
+        let renderer = match tried_renderer(self.config, self.clock.now(), self.env, tried) {
             Ok(renderer) => Some(renderer),
             Err(unready) => {
                 self.block_unready(&unready, finished);

@@ -20,6 +20,7 @@ use crate::xero::connections::Connections;
 
 use super::Failure;
 use super::calling::{self, NoClient};
+use super::messages::Tried;
 use super::outside::{Asked, Outside};
 use super::preflight::{self, Finding};
 use super::weather;
@@ -31,6 +32,7 @@ const EXAMPLE: &[u8] = include_bytes!("../../examples/connections.csv");
 pub struct Workplace {
     pub store: Store,
     pub keys: Keys,
+    pub tried: Tried,
     database: Database,
     copy: Option<Copy>,
     outside: Option<Arc<dyn Outside>>,
@@ -75,7 +77,7 @@ impl Workplace {
         if let Some(home) = database.home().await? {
             store.bind_home(&home).await?;
         }
-        Ok(Self { store, keys, database, copy: None, outside: None })
+        Ok(Self { store, keys, tried: Tried::default(), database, copy: None, outside: None })
     }
 
     /// Makes a private copy; the original is only read.
@@ -90,7 +92,7 @@ impl Workplace {
         let audit_head = store.audit_head().await?;
         let keys = store.bind(&config.app.client_id, fresh).await?;
         let copy = Some(Copy { database: copy, audit_head });
-        Ok(Self { store, keys, database, copy, outside: None })
+        Ok(Self { store, keys, tried: Tried::default(), database, copy, outside: None })
     }
 
     /// The same within another world than the real one.
@@ -167,7 +169,7 @@ impl Workplace {
         let store = database.open_existing().await?;
         let keys = store.bound_keys(&config.app.client_id).await?;
         let keys = keys.unwrap_or_else(|| fresh.clone());
-        Ok(Self { store, keys, database, copy: None, outside: None })
+        Ok(Self { store, keys, tried: Tried::default(), database, copy: None, outside: None })
     }
 
     /// Whether it is a private copy.

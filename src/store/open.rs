@@ -131,6 +131,8 @@ pub(super) async fn open_sqlite(
     Ok(SqlitePoolOptions::new()
         .max_connections(4)
         .acquire_timeout(PATIENCE)
+        // There is nobody at the other end who could be gone.
+        .test_before_acquire(false)
         // A full disk ends a transaction within SQLite; sqlx goes on believing in it, and
         // would refuse to begin another.
         .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))

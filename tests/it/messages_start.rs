@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use worker::config::{BUILTIN, Config, Origin};
 use worker::domain::composing::removal_from;
-use worker::jobs::messages::{Unready, occasions, stage_occasion, tried_renderer};
+use worker::jobs::messages::{Tried, Unready, occasions, stage_occasion, tried_renderer};
 
 fn now() -> DateTime<Utc> {
     "2026-11-22T00:00:00Z".parse().unwrap()
@@ -28,7 +28,7 @@ fn env(name: &str) -> Option<OsString> {
 #[test]
 fn the_shipped_configuration_can_make_all_its_messages() {
     let config = config(&[]);
-    assert!(tried_renderer(&config, now(), &env).is_ok());
+    assert!(tried_renderer(&config, now(), &env, &Tried::default()).is_ok());
     let stages: Vec<String> = occasions(&config, now()).into_iter().map(|it| it.stage).collect();
     let expected = [
         "invitation",
@@ -52,6 +52,7 @@ fn what_is_missing_is_said_with_what_to_write() {
             &config(edits),
             now(),
             env,
+            &Tried::default(),
         ) {
             Ok(_) => panic!("{edits:?}"),
             Err(unready) => (unready.to_string(), unready.remedy()),
@@ -81,7 +82,8 @@ fn every_broken_template_is_reported_at_once() {
     }
     let own = format!("templates = {:?}", dir.path());
     let config = config(&[("# templates = \"templates\"", &own)]);
-    let Err(Unready::Templates(problems)) = tried_renderer(&config, now(), &env) else {
+    let Err(Unready::Templates(problems)) = tried_renderer(&config, now(), &env, &Tried::default())
+    else {
         panic!("they were taken")
     };
     assert_eq!(problems.len(), 3, "{problems:?}");

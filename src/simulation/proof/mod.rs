@@ -23,6 +23,7 @@ pub struct Told {
     pub messages: usize,
     pub removals: usize,
     pub crashes: usize,
+    pub runs: u64,
 }
 
 /// Tells one story, up to its end or to the first promise that is broken. To be called in a

@@ -89,8 +89,8 @@ pub(super) async fn perform(story: &Story) -> Result<Told, Failure> {
         })
     };
     telling.workplace.close().await;
-    let Telling { timeline, crashes, .. } = telling;
-    Ok(Told { broken, timeline, messages, removals, crashes })
+    let Telling { timeline, crashes, runs, .. } = telling;
+    Ok(Told { broken, timeline, messages, removals, crashes, runs })
 }
 
 /// A database that nobody has.
