@@ -296,6 +296,30 @@ impl World {
         self.people.insert(address, person);
     }
 
+    /// Somebody disconnects by themselves, and connects again with what they had.
+    pub(super) fn reconnect(&mut self, at: DateTime<Utc>, key: &str) {
+        let Some(person) = self.people.get(key).cloned() else { return };
+        for grant in self.grants(&person) {
+            let links = self.links(grant);
+            let Some(first) = links.first() else { continue };
+            let held = self.xero().grant(&self.client_id, first.user).map(|grant| grant.scopes);
+            let mut ended = BTreeSet::new();
+            for link in &links {
+                let mut xero = self.xero();
+                let id = xero.link(&self.client_id, link.user, link.tenant.id).map(|one| one.id);
+                let was_there = id.and_then(|id| xero.disconnect(id));
+                ended.extend(was_there.map(|one| one.tenant.id));
+            }
+            let mut again = tenants(&links);
+            again.retain(|tenant| ended.contains(&tenant.id));
+            if let Some(held) = held.filter(|_| !again.is_empty()) {
+                self.consent_to(at, first.user, grant, held, again);
+                self.stirs += 1;
+                self.note(at, "disconnected and connected again", key);
+            }
+        }
+    }
+
     fn come_back(&mut self, at: DateTime<Utc>, grant: GrantId, tenant: TenantId) {
         let links = self.links(grant);
         let Some(link) = links.iter().find(|link| link.tenant.id == tenant).cloned() else {

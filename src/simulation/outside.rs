@@ -134,7 +134,9 @@ impl Outside for Shared {
                 world.see_delivery(channel, parcel, now, &outcome);
                 outcome
             };
-            if self.world().storm.crashes(true) {
+            let is_the_end = self.world().storm.crashes(true);
+            if is_the_end {
+                self.world().see_nobody_learn();
                 self.end_of_the_process().await;
             }
             outcome
@@ -149,10 +151,13 @@ impl Outside for Shared {
     }
 
     fn asks_for(&self, _: &App, scopes: ScopeSet) -> Verdict {
-        let world = self.world();
-        let xero = world.xero();
-        match xero.may_ask_for(&world.client_id, scopes) {
-            true => Verdict::Accepted,
+        let mut world = self.world();
+        let accepts = world.xero().may_ask_for(&world.client_id, scopes);
+        match accepts {
+            true => {
+                world.see_accepted(scopes);
+                Verdict::Accepted
+            }
             false => Verdict::Refused { scopes: Vec::new() },
         }
     }
@@ -221,6 +226,7 @@ impl Calls<'_> {
         self.shared.world().see_asking(id);
         let answer = self.direct.delete(id).await;
         let is_lost = matches!(answer, Err(crate::xero::error::Error::Lost(_)));
+        self.shared.world().see_answer(self.clock.now(), is_lost);
         let is_done = matches!(&answer, Ok(deleted) if deleted.deletion == Deletion::Removed);
         if is_done || is_lost {
             let mut world = self.shared.world();

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -28,11 +30,14 @@ pub(super) struct Handed {
     pub sha256: String,
     /// The receiver has it.
     pub is_taken: bool,
+    /// And the worker was told so.
     pub is_refused: bool,
     /// At that moment something of theirs lacked a required scope, by what the host stored.
     pub is_awaited: bool,
-    /// Another customer's address stood in it.
+    /// Another customer's address or organisation stood in it.
     pub is_leaking: bool,
+    /// Xero has said that it accepts all that is required.
+    pub is_vouched: bool,
     pub is_page_down: bool,
 }
 
@@ -49,6 +54,12 @@ pub(super) struct Taken {
     pub is_awaited: bool,
     pub is_known: bool,
     pub is_manual: bool,
+    /// The host has a token, too, that shows all that is required.
+    pub has_ready_token: bool,
+    /// Somebody else has connected its tenant, and lacks nothing.
+    pub is_covered: bool,
+    /// When it was connected.
+    pub made_at: DateTime<Utc>,
     /// When Xero's list was last asked for, and the tenant's rows last read.
     pub listed_at: Option<DateTime<Utc>>,
     pub looked_at: Option<DateTime<Utc>>,
@@ -63,6 +74,10 @@ pub(super) struct Witness {
     looked_at: BTreeMap<TenantId, DateTime<Utc>>,
     /// What was so when a removal was asked for.
     asked: BTreeMap<ConnectionId, Taken>,
+    /// Removals that were asked for, and whether the answer was lost.
+    pub answers: Vec<(DateTime<Utc>, bool)>,
+    /// What Xero has said that it accepts.
+    accepted: ScopeSet,
     /// The worker's time, for what does not say when it is.
     pub now: DateTime<Utc>,
 }
@@ -80,6 +95,54 @@ impl World {
         self.held(at).is_some_and(|(link, held)| {
             !held.is_empty() && !link.is_manual && !held.missing(link.required).is_empty()
         })
+    }
+
+    /// Whether a text in lower case has something of people whom it is not to.
+    fn shows_another(&self, address: &str, text: &str) -> bool {
+        let names = |key: &str| -> BTreeSet<String> {
+            let rows = self.people.get(key).map(|person| person.rows.clone()).unwrap_or_default();
+            let links = rows.into_iter().filter_map(|at| self.rows[at].as_ref()?.link.as_ref());
+            links.filter_map(|link| Some(link.tenant.name.as_ref()?.to_lowercase())).collect()
+        };
+        let own = names(address);
+        let others = self.people.keys().filter(|key| key.as_str() != address);
+        others.into_iter().any(|other| {
+            text.contains(other.as_str())
+                || names(other).difference(&own).any(|name| text.contains(name.as_str()))
+        })
+    }
+
+    /// Whether the access token in a row shows all that is required.
+    fn has_ready_token(&self, at: usize) -> bool {
+        let Some(stored) = &self.rows[at] else { return false };
+        let Some(link) = &stored.link else { return false };
+        let claims = || -> Option<serde_json::Value> {
+            let token = stored.row.raw().get(Column::AccessToken)?;
+            let claims = token.split('.').nth(1)?;
+            serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
+        };
+        let scopes = claims().map(|claims| ScopeText::read(&claims["scope"].to_string()).set);
+        scopes.is_some_and(|held| !held.is_empty() && held.missing(link.required).is_empty())
+    }
+
+    /// The worker never learned what became of the last parcel.
+    pub(super) fn see_nobody_learn(&mut self) {
+        if let Some(handed) = self.witness.as_mut().and_then(|it| it.handed.last_mut()) {
+            handed.is_refused = false;
+        }
+    }
+
+    pub(super) fn see_accepted(&mut self, scopes: ScopeSet) {
+        if let Some(witness) = &mut self.witness {
+            witness.accepted = witness.accepted.union(scopes);
+        }
+    }
+
+    /// A removal was asked for: whether the answer got lost.
+    pub(super) fn see_answer(&mut self, at: DateTime<Utc>, is_lost: bool) {
+        if let Some(witness) = &mut self.witness {
+            witness.answers.push((at, is_lost));
+        }
     }
 
     pub(super) fn see_delivery(
@@ -104,8 +167,9 @@ impl World {
             Some(rows) => rows.iter().any(|at| self.lacks(*at)),
             None => address.is_none(),
         };
-        let others = self.people.keys().filter(|key| address.as_deref() != Some(key.as_str()));
-        let is_leaking = others.into_iter().any(|other| text.contains(other.as_str()));
+        let is_leaking =
+            address.as_deref().is_some_and(|address| self.shows_another(address, &text));
+        let accepted = self.witness.as_ref().map_or(ScopeSet::EMPTY, |it| it.accepted);
         let handed = Handed {
             at,
             prompt: parcel.prompt,
@@ -117,6 +181,7 @@ impl World {
             is_refused: matches!(outcome, Outcome::Refused { .. }),
             is_awaited,
             is_leaking,
+            is_vouched: accepted.is_superset(self.required),
             is_page_down: self.storm.is_page_down,
         };
         if let Some(witness) = &mut self.witness {
@@ -147,7 +212,8 @@ impl World {
         let Some(connection) = connection else { return };
         let places = self.of_tenant.get(&connection.tenant.id).cloned().unwrap_or_default();
         let mine = places
-            .into_iter()
+            .iter()
+            .copied()
             .find(|at| self.held(*at).is_some_and(|(link, _)| link.user == connection.user));
         let Some((place, (link, held))) = mine.and_then(|at| Some((at, self.held(at)?))) else {
             return;
@@ -161,6 +227,15 @@ impl World {
             ConnectionKey::of(None, link.tenant.id, Some(link.user)).0
         };
         let is_awaited = self.lacks(place);
+        let has_ready_token = of_grant.iter().any(|at| self.has_ready_token(*at));
+        let is_ready = |at: usize| {
+            self.held(at).is_some_and(|(other, held)| {
+                other.user != link.user
+                    && !held.is_empty()
+                    && held.missing(other.required).is_empty()
+            })
+        };
+        let is_covered = places.iter().any(|at| is_ready(*at));
         let tenant = link.tenant.id;
         let Some(witness) = &mut self.witness else { return };
         let taken = Taken {
@@ -172,6 +247,9 @@ impl World {
             is_awaited,
             is_known: !held.is_empty(),
             is_manual: link.is_manual,
+            has_ready_token,
+            is_covered,
+            made_at: connection.created_at,
             listed_at: witness.listed_at,
             looked_at: witness.looked_at.get(&tenant).copied(),
         };

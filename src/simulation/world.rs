@@ -273,6 +273,24 @@ impl World {
         }
     }
 
+    /// Something else is required from now on, of everybody whose row does not say otherwise.
+    pub(super) fn require(&mut self, required: ScopeSet) {
+        let before = std::mem::replace(&mut self.required, required);
+        let links = self.rows.iter_mut().flatten().filter_map(|stored| stored.link.as_mut());
+        for link in links.filter(|link| link.required == before) {
+            link.required = required;
+        }
+        self.stirs += 1;
+    }
+
+    /// Xero lets the app ask for these, too.
+    pub(super) fn register(&mut self, scopes: ScopeSet) {
+        if let Some(app) = self.xero().app_mut(&self.client_id) {
+            app.scopes = app.scopes.union(scopes);
+        }
+        self.stirs += 1;
+    }
+
     /// Puts a deed on the agenda.
     pub(super) fn put_down(&mut self, at: DateTime<Utc>, deed: Deed) {
         self.made += 1;

@@ -51,7 +51,7 @@ fn campaigns() -> Vec<(&'static str, Story)> {
         ("answers-of-removals-get-lost", named(2, answers_get_lost, Vec::new())),
         ("the-process-dies-before-a-mail", named(2, calm(), on(3, crash(false)))),
         ("the-process-dies-after-a-mail", named(2, calm(), on(3, crash(true)))),
-        ("two-workers-at-once", named(2, calm(), on(3, What::Replicas))),
+        ("two-workers-at-once", named(2, calm(), on(3, What::Replicas(2)))),
         ("paused-when-a-stage-opens", named(2, calm(), paused)),
         ("the-deadline-moves", named(2, calm(), on(10, What::Deadline(5)))),
     ]

@@ -5,7 +5,9 @@
 
 mod judge;
 mod perform;
+mod scene;
 mod story;
+mod trouble;
 
 pub use super::storm::Crash;
 pub use judge::Broken;

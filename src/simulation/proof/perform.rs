@@ -5,16 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio_util::sync::CancellationToken;
 
 use super::Told;
 use super::judge::{Broken, InForce, Judge};
-use super::story::{Story, What};
+use super::story::Story;
 use crate::clock::Clock;
 use crate::config::{Config, Job};
 use crate::domain::audit::Kind;
+use crate::domain::grant::ConnectionKey;
+use crate::domain::removal::RemovalState;
+use crate::inventory::{Column, KeptRow};
 use crate::jobs::Failure;
 use crate::jobs::run::Finished;
 use crate::jobs::workplace::Workplace;
@@ -26,23 +30,21 @@ use crate::simulation::simulating::keys;
 use crate::simulation::skipping::News;
 use crate::simulation::witness::{Handed, Witness};
 use crate::simulation::world::World;
-use crate::store::exemptions::Exemption;
-use crate::store::pauses::Pause;
 
 /// A story that is being told.
-struct Telling {
-    workplace: Workplace,
-    shared: Shared,
-    clock: WorldClock,
+pub(super) struct Telling {
+    pub workplace: Workplace,
+    pub shared: Shared,
+    pub clock: WorldClock,
     judge: Judge,
-    exempt: BTreeMap<String, DateTime<Utc>>,
-    edition: u32,
-    is_paused: bool,
-    /// The next runs are two at once.
-    replicas: bool,
+    pub exempt: BTreeMap<String, DateTime<Utc>>,
+    pub edition: u32,
+    pub is_paused: bool,
+    /// So many work at once in the next run.
+    pub workers: usize,
     /// What is set right again before the next run.
-    is_spoilt: bool,
-    runs: u64,
+    pub is_spoilt: bool,
+    pub runs: u64,
     crashes: usize,
     timeline: Vec<String>,
 }
@@ -70,7 +72,7 @@ pub(super) async fn perform(story: &Story) -> Result<Told, Failure> {
         exempt: BTreeMap::new(),
         edition: 0,
         is_paused: false,
-        replicas: false,
+        workers: 1,
         is_spoilt: false,
         runs: 0,
         crashes: 0,
@@ -99,8 +101,17 @@ fn nowhere() -> crate::config::DatabaseUrl {
     crate::config::DatabaseUrl::Sqlite { path, options: None }
 }
 
+/// Connections that stand in these rows.
+fn connections(rows: &[Arc<KeptRow>]) -> usize {
+    let of = |row: &Arc<KeptRow>| {
+        let get = |column| row.raw().get(column).map(str::to_owned);
+        (get(Column::TenantId), get(Column::XeroUserId))
+    };
+    rows.iter().map(of).collect::<BTreeSet<_>>().len()
+}
+
 impl Telling {
-    fn play<'a>(&'a self, config: &'a Config, until: DateTime<Utc>) -> Play<'a> {
+    pub(super) fn play<'a>(&'a self, config: &'a Config, until: DateTime<Utc>) -> Play<'a> {
         let (shared, clock) = (self.shared.clone(), self.clock.clone());
         let mut play = Play::new(config, &self.workplace, shared, clock, until);
         // Another run, another chance.
@@ -135,7 +146,9 @@ impl Telling {
             while let Some(trouble) = troubles.next_if(|it| begins + TimeDelta::days(it.day) <= at)
             {
                 self.note(format!("{:?}", trouble.what));
-                self.trouble(&trouble.what, config).await?;
+                if let Some(broken) = self.trouble(&trouble.what, config).await? {
+                    return Ok(Some(broken));
+                }
                 forced = 3;
             }
             let bounced: Vec<_> = self.shared.world().bounced.iter().map(|it| it.0).collect();
@@ -152,8 +165,15 @@ impl Telling {
             forced = if forced > 0 { forced - 1 } else { 0 };
             stirs = self.shared.world().stirs;
             let is_first = self.workplace.store.last_complete_scan().await?.is_none();
+            let before = self.refused_scan(config).await?;
             let finished = self.run(config, &job).await;
             self.write_down();
+            if let Some(before) = before {
+                let after = self.workplace.store.tally().await?.connections;
+                if let Err(broken) = Judge::unchanged(self.clock.now(), before, after) {
+                    return Ok(Some(broken));
+                }
+            }
             if let Some(broken) = self.judged(config, is_first) {
                 return Ok(Some(broken));
             }
@@ -183,7 +203,24 @@ impl Telling {
         self.judge.judge(witness, &force).err()
     }
 
-    /// One run, or two at once; `None` when the process died.
+    /// How many connections are present, where the next scan has to be refused.
+    async fn refused_scan(&self, config: &Config) -> Result<Option<u64>, Failure> {
+        let (listed, left) = {
+            let world = self.shared.world();
+            let rows = world.inventory();
+            (connections(&rows), connections(&world.storm.spoil(rows)))
+        };
+        let tally = self.workplace.store.tally().await?;
+        // Those that the worker removed, and the host still lists, count among the others.
+        let (before, removed) = (tally.connections, tally.removed_listed);
+        let gone = ((listed - left) as u64).saturating_sub(removed);
+        #[expect(clippy::cast_precision_loss, reason = "small counts")]
+        let share = 100.0 * gone as f64 / (before + removed).max(1) as f64;
+        let is_refused = before > 0 && share > config.guard.max_change_percent;
+        Ok(is_refused.then_some(before))
+    }
+
+    /// One run, or several at once; `None` when the process died.
     async fn run(&mut self, config: &Config, job: &Job) -> Option<Finished> {
         self.runs += 1;
         let cancel = CancellationToken::new();
@@ -191,18 +228,19 @@ impl Telling {
         let setting = setting(config, &clock, &cancel, false);
         let seed = self.shared.world().seed.0.wrapping_add(self.runs << 8);
         let mut random = StdRng::seed_from_u64(seed);
-        let mut other = StdRng::seed_from_u64(seed + 1);
         let crash = Arc::clone(&self.shared.crash);
-        let finished = if std::mem::take(&mut self.replicas) {
-            let both = async {
-                let one = setting.run(job, &self.workplace, &mut random);
-                let two = setting.run(job, &self.workplace, &mut other);
-                tokio::join!(one, two).0
-            };
-            tokio::select! { biased; () = crash.notified() => None, finished = both => Some(finished) }
-        } else {
+        let workers = std::mem::replace(&mut self.workers, 1) as u64;
+        let mut others: Vec<StdRng> =
+            (1..workers).map(|worker| StdRng::seed_from_u64(seed + worker)).collect();
+        let all = async {
             let one = setting.run(job, &self.workplace, &mut random);
-            tokio::select! { biased; () = crash.notified() => None, finished = one => Some(finished) }
+            let others = others.iter_mut().map(|own| setting.run(job, &self.workplace, own));
+            tokio::join!(one, join_all(others)).0
+        };
+        let finished = tokio::select! {
+            biased;
+            () = crash.notified() => None,
+            finished = all => Some(finished),
         };
         if finished.is_none() {
             self.crashes += 1;
@@ -240,56 +278,6 @@ impl Telling {
         self.timeline.extend(said);
     }
 
-    fn set_right(&mut self) {
-        let mut world = self.shared.world();
-        world.storm.left_out = 0;
-        world.storm.is_page_down = false;
-        world.storm.is_list_empty = false;
-        self.is_spoilt = false;
-    }
-
-    async fn trouble(&mut self, what: &What, config: &mut Config) -> Result<(), Failure> {
-        let store = self.workplace.store.clone();
-        let now = self.clock.now();
-        self.is_spoilt = true;
-        match what {
-            What::Crash(crash) => self.shared.world().storm.will_crash(*crash),
-            What::Replicas => self.replicas = true,
-            What::Flap(rows) => self.shared.world().storm.left_out = *rows,
-            What::EmptyList => self.shared.world().storm.is_list_empty = true,
-            What::PageDown => self.shared.world().storm.is_page_down = true,
-            What::ClockBack(hours) => self.clock.set(now - TimeDelta::hours(*hours)),
-            What::Pause => {
-                let (reason, by) = ("a story".to_owned(), "ann".to_owned());
-                store.pause(&Pause { paused_at: now, reason, by }).await?;
-                self.is_paused = true;
-            }
-            What::Resume => {
-                store.resume("ann", now).await?;
-                self.is_paused = false;
-            }
-            What::Exempt(number) => {
-                let id = format!("person{number}@customer{number}.example");
-                let until = now + TimeDelta::days(7);
-                let exemption = Exemption {
-                    id: id.clone(),
-                    until,
-                    reason: "a story".to_owned(),
-                    by: "ann".to_owned(),
-                    added_at: now,
-                };
-                store.add_exemption(&exemption).await?;
-                self.exempt.insert(id, until);
-            }
-            What::Deadline(days) => {
-                config.campaign.deadline += TimeDelta::days(*days);
-                self.edition += 1;
-            }
-            What::Cap(most) => config.prompts.max_per_day = Some(*most),
-        }
-        Ok(())
-    }
-
     /// What can only be said when all is over: the record is whole, and says what happened.
     async fn ends_well(&self) -> Result<Option<Broken>, Failure> {
         let store = &self.workplace.store;
@@ -324,6 +312,22 @@ impl Telling {
         let intended = of(Kind::RemovalIntended);
         let removed = witness.taken.iter().map(|it| it.key.to_string());
         let silent = removed.into_iter().find(|key| !intended.contains(key));
-        Ok(silent.map(|key| broken(format!("{key} was removed and never written down"))))
+        if let Some(key) = silent {
+            return Ok(Some(broken(format!("{key} was removed and never written down"))));
+        }
+        let keys: Vec<ConnectionKey> = witness.taken.iter().map(|it| it.key).collect();
+        drop(world);
+        // What went without an answer and was not settled any more may still be open.
+        let may_be = [RemovalState::Removed, RemovalState::Unknown, RemovalState::Deleting];
+        let records = store.removals_of(&keys).await?;
+        let known = |key: &ConnectionKey| {
+            records.iter().any(|it| it.connection == *key && may_be.contains(&it.state))
+        };
+        let lost = keys.iter().find(|key| !known(key));
+        Ok(lost.map(|key| Broken {
+            promise: "once",
+            at,
+            what: format!("{key} was removed, and its row says otherwise"),
+        }))
     }
 }
