@@ -2,9 +2,9 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chrono::{NaiveTime, TimeDelta, Weekday};
+use chrono::{NaiveTime, Weekday};
 
-use super::story::{DAYS, Story, below};
+use super::story::{Story, below};
 use crate::config::{Config, ConfigErrors, Source};
 use crate::domain::campaign::{Channel, PerPerson, Stage, StageDay};
 use crate::domain::win_back::follow_ups;
@@ -33,7 +33,7 @@ impl Story {
         config.guard.max_change_percent = if happens(&mut chance, 0.5) { 100.0 } else { 60.0 };
         config.guard.max_bad_percent = 100.0;
         let campaign = &mut config.campaign;
-        campaign.deadline = self.begins_at() + TimeDelta::days(DAYS);
+        campaign.deadline = self.deadline();
         campaign.working.days = vec![
             Weekday::Mon,
             Weekday::Tue,
@@ -109,7 +109,7 @@ impl Story {
             let flow = if happens(&mut chance, 0.05) { "custom" } else { "web" };
             let zone = ZONES[below(&mut chance, ZONES.len())];
             let has_address = happens(&mut chance, 0.93);
-            let has_second = happens(&mut chance, 0.2);
+            let has_second = happens(&mut chance, 0.35);
             // Every third tenant is somebody else's, too.
             for place in 0..=below(&mut chance, 3) {
                 let is_shared = happens(&mut chance, 0.3);

@@ -9,8 +9,10 @@ use crate::simulation::assume::{Assumptions, Customers, Mail, People, Xero};
 use crate::simulation::chance::{Seed, happens};
 use crate::simulation::storm::Crash;
 
-/// A story begins so many days before its deadline.
-pub(super) const DAYS: i64 = 34;
+/// A campaign opens so many days before its deadline.
+const DAYS: i64 = 34;
+/// A late story begins so many days after that.
+const LATE: i64 = 5;
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,12 +149,25 @@ impl Story {
         shorter
     }
 
-    /// When it begins: before a change of the clocks in some of the zones.
-    #[must_use]
-    pub fn begins_at(&self) -> DateTime<Utc> {
+    /// A day in a spring or an autumn, so that clocks change in some of the zones.
+    fn opens_at(&self) -> DateTime<Utc> {
         let mut chance = Seed(self.seed).about("begins", "");
         let from = DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default();
         from + TimeDelta::days(i64::try_from(below(&mut chance, 300)).unwrap_or_default())
+    }
+
+    /// When it begins: a few campaigns are set up when a stage is due already.
+    #[must_use]
+    pub fn begins_at(&self) -> DateTime<Utc> {
+        let mut chance = Seed(self.seed).about("late", "");
+        let is_late = self.assumed.is_none() && happens(&mut chance, 0.2);
+        self.opens_at() + TimeDelta::days(if is_late { LATE } else { 0 })
+    }
+
+    /// What it leads up to.
+    #[must_use]
+    pub fn deadline(&self) -> DateTime<Utc> {
+        self.opens_at() + TimeDelta::days(DAYS)
     }
 
     /// How its customers behave.
@@ -177,7 +192,7 @@ impl Story {
                 come_back: some(1.0),
                 come_back_days: 2.0,
             },
-            mail: Mail { dead_addresses: some(0.3), put_off: some(0.2) },
+            mail: Mail { dead_addresses: some(0.5), put_off: some(0.2) },
             xero: Xero { limited: some(0.2), lost_answers: some(0.95), outage_days: some(40.0) },
             people: People::default(),
         }
