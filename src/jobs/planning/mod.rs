@@ -123,8 +123,13 @@ impl Planning<'_> {
         let ids: Vec<GrantId> =
             page.iter().filter_map(|grant| Some(grant.first()?.facts.grant)).collect();
         let settled = self.store.settled_scopes(&ids, sets).await?;
+        // Most of a campaign nothing can be removed, and much of a walk would go into what only
+        // removals are decided by.
         let past = match due {
-            true => self.store.past(self.edition, &page).await?,
+            true if self.removals && self.rules.removal_window_is_open() => {
+                self.store.past(self.edition, &page).await?
+            }
+            true => self.store.past_prompts(self.edition, &page).await?,
             false => Past::new(self.edition),
         };
         let signals = match due && self.prompts {
