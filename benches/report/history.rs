@@ -32,7 +32,7 @@ pub async fn write(store: &Store) -> Result<()> {
         format!(
             "INSERT INTO prompts (prompt_id, recipient, stage, channel, edition, state, day, \
              due_at, attempts, fence, is_notice, deadline, sending_at, sent_at, run_id, made_at) \
-             SELECT {first}, p.recipient, 'final-notice', 'email', 1, 'sent', '2026-11-01', \
+             SELECT {first}, p.recipient, 'invitation', 'email', 1, 'sent', '2026-11-01', \
              {at}, 1, 1, {yes}, {at}, {at}, {at}, {zero}, {at} \
              FROM people p JOIN connections c ON c.connection_key = p.connection_key \
              WHERE c.readiness = 'awaiting' GROUP BY p.recipient"
