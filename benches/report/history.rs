@@ -1,5 +1,5 @@
-//! A past for a database that has only been scanned: everybody awaiting was told once, one in ten
-//! was promised a date, and each day of a year was counted.
+//! A past for a database that has only been scanned: everybody awaiting was told once, one line
+//! in sixteen names a date, and each day of a year was counted.
 
 use anyhow::Result;
 use chrono::{Days, NaiveDate};
@@ -21,33 +21,36 @@ pub async fn write(store: &Store) -> Result<()> {
         Store::Sqlite(_) => "'2026-11-01T00:00:00.000000+00:00'".to_owned(),
         Store::Postgres(_) => "'2026-11-01T00:00:00Z'::timestamptz".to_owned(),
     };
-    let word = |text: &str| match store {
-        Store::Sqlite(_) => format!("lower(hex({text}))"),
-        Store::Postgres(_) => format!("{text}::text"),
+    let first = match store {
+        Store::Sqlite(_) => "min(c.connection_key)",
+        Store::Postgres(_) => "min(c.connection_key::text)::uuid",
     };
-    let recipient = word("connection_key");
-    // A prompt has the id of the connection that it shows: only that they differ matters.
+    // A prompt has the id of the first connection that it shows: only that they differ matters,
+    // and each connection of this inventory has one person.
     run(
         store,
         format!(
             "INSERT INTO prompts (prompt_id, recipient, stage, channel, edition, state, day, \
              due_at, attempts, fence, is_notice, deadline, sending_at, sent_at, run_id, made_at) \
-             SELECT connection_key, {recipient}, 'final-notice', 'email', 1, 'sent', '2026-11-01', \
-             {at}, 1, 1, {yes}, {at}, {at}, {at}, {zero}, {at} FROM connections \
-             WHERE readiness = 'awaiting'"
+             SELECT {first}, p.recipient, 'invitation', 'email', 1, 'sent', '2026-11-01', \
+             {at}, 1, 1, {yes}, {at}, {at}, {at}, {zero}, {at} \
+             FROM people p JOIN connections c ON c.connection_key = p.connection_key \
+             WHERE c.readiness = 'awaiting' GROUP BY p.recipient"
         ),
     )
     .await?;
-    let every_tenth = match store {
-        Store::Sqlite(_) => "hex(connection_key) LIKE '0%'",
-        Store::Postgres(_) => "connection_key::text LIKE '0%'",
+    let every_sixteenth = match store {
+        Store::Sqlite(_) => "hex(p.connection_key) LIKE '0%'",
+        Store::Postgres(_) => "p.connection_key::text LIKE '0%'",
     };
     run(
         store,
         format!(
             "INSERT INTO prompt_connections (prompt_id, connection_key, required, removal_from) \
-             SELECT connection_key, connection_key, 'accounting.invoices', \
-             CASE WHEN {every_tenth} THEN {at} END FROM connections WHERE readiness = 'awaiting'"
+             SELECT q.prompt_id, p.connection_key, 'accounting.invoices', \
+             CASE WHEN {every_sixteenth} THEN {at} END \
+             FROM people p JOIN connections c ON c.connection_key = p.connection_key \
+             JOIN prompts q ON q.recipient = p.recipient WHERE c.readiness = 'awaiting'"
         ),
     )
     .await?;

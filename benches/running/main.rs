@@ -89,9 +89,9 @@ async fn bench(size: u64, kinds: &[Kind]) -> Result<()> {
     for &kind in kinds {
         let place = Place::new(kind).await?;
         let whole = place.configuration(&inventory)?;
-        // The final notice is due, and everybody has had it.
+        // The invitation is due, and everybody has had it.
         let text = std::fs::read_to_string(&whole)?;
-        let soon = SystemClock.now().date_naive() + chrono::Days::new(40);
+        let soon = SystemClock.now().date_naive() + chrono::Days::new(200);
         let text = text.replacen("deadline = 2027-09-13 ", &format!("deadline = {soon} "), 1);
         std::fs::write(&whole, &text)?;
         let scan = whole.with_file_name("scan.toml");
@@ -102,6 +102,8 @@ async fn bench(size: u64, kinds: &[Kind]) -> Result<()> {
         let workplace = place.prepared(&inventory).await?;
         history::write(&workplace.store).await?;
         workplace.close().await;
+        // Preparing wrote the shipped configuration once more.
+        std::fs::write(&whole, &text)?;
         // Once for each, so that none of them finds its pages cold.
         run(&scan)?;
         run(&whole)?;
@@ -110,7 +112,8 @@ async fn bench(size: u64, kinds: &[Kind]) -> Result<()> {
             scans.push(run(&scan)?.0);
             let (took, progress) = run(&whole)?;
             wholes.push(took);
-            ensure!(progress["prompts_planned"] == 0, "somebody is due: {progress}");
+            let left = [&progress["prompts_planned"], &progress["held_back"]];
+            ensure!(left.iter().all(|count| **count == 0), "somebody is due: {progress}");
             ensure!(progress["connections"] == size, "not all of them: {progress}");
         }
         let (scan, whole) = (median(&mut scans), median(&mut wholes));

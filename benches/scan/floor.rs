@@ -68,6 +68,8 @@ pub const CONNECTIONS: (&str, &[&str]) = (
         "covered",
         "first_seen_at",
         "absent_since",
+        "connected_year",
+        "locale",
     ],
 );
 pub const PEOPLE: (&str, &[&str]) = (
@@ -86,6 +88,9 @@ pub const PEOPLE: (&str, &[&str]) = (
 
 /// What the worker writes into `evidence` for a row with one scope text.
 pub const EVIDENCE: &str = r#"[["scopes",123,1735689600000000]]"#;
+
+/// What the worker writes into `connected_year`.
+pub const YEAR: i64 = 2024;
 
 /// Where the columns stand in the generated file.
 pub mod at {

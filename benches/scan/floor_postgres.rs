@@ -3,7 +3,7 @@
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use crate::floor::{CONNECTIONS, EVIDENCE, GRANTS, PEOPLE, Row, Statement, at};
+use crate::floor::{CONNECTIONS, EVIDENCE, GRANTS, PEOPLE, Row, Statement, YEAR, at};
 
 /// Rows of one copy, as the worker has it.
 pub const ROWS: usize = 2_000;
@@ -63,7 +63,8 @@ fn connection(row: &Row, copy: &mut Copy) -> Result<()> {
     }
     copy.time(DateTime::UNIX_EPOCH)?;
     copy.null();
-    Ok(())
+    copy.put(&YEAR.to_be_bytes())?;
+    copy.put(row.text(at::LOCALE)?.as_bytes())
 }
 
 fn person(row: &Row, copy: &mut Copy) -> Result<()> {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite as Db, Transaction, Type};
 
-use crate::floor::{CONNECTIONS, EVIDENCE, GRANTS, PEOPLE, Row, Statement, at};
+use crate::floor::{CONNECTIONS, EVIDENCE, GRANTS, PEOPLE, Row, Statement, YEAR, at};
 
 /// Rows of one statement, as the worker has it.
 pub const ROWS: usize = 256;
@@ -111,7 +111,9 @@ impl Sqlite {
             values.add(flag)?;
         }
         values.add(words.now.clone())?;
-        values.add(None::<&str>)
+        values.add(None::<&str>)?;
+        values.add(YEAR)?;
+        values.add(row.text(at::LOCALE)?)
     }
 
     fn person(&self, row: &Row, values: &mut Values) -> Result<()> {

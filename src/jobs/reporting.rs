@@ -167,9 +167,13 @@ fn cohorts(rows: Vec<CohortRow>) -> Cohorts {
     let mut sums: [BTreeMap<String, (u64, u64)>; 3] = Default::default();
     for row in rows {
         let count = number(row.connections);
-        let kinds = [row.year, row.tenant_type.to_uppercase(), row.locale];
+        let kinds = [
+            row.connected_year.map(|year| format!("{year:04}")),
+            row.tenant_type.map(|kind| kind.to_uppercase()),
+            row.locale,
+        ];
         for (sums, kind) in sums.iter_mut().zip(kinds) {
-            let (ready, awaiting) = sums.entry(kind).or_default();
+            let (ready, awaiting) = sums.entry(kind.unwrap_or_default()).or_default();
             *(if row.readiness == "ready" { ready } else { awaiting }) += count;
         }
     }

@@ -106,6 +106,9 @@ impl Store {
             WHERE grant_id IN (SELECT own.grant_id FROM connections own \
                 JOIN people ON people.connection_key = own.connection_key \
                 WHERE people.recipient = $1)";
+        const LOCALE: &str = "UPDATE connections SET locale = (SELECT min(people.locale) \
+                FROM people WHERE people.connection_key = connections.connection_key) \
+            WHERE connection_key IN (SELECT connection_key FROM people WHERE recipient = $1)";
         const NOTE: &str = "INSERT INTO forgotten (pseudonym, by_name, forgotten_at) \
             VALUES ($1, $2, $3) ON CONFLICT (pseudonym) DO NOTHING";
         let address = address.key();
@@ -143,6 +146,7 @@ impl Store {
             .await?,
         };
         change(&mut tx, REACHABLE, &[&name]).await?;
+        change(&mut tx, LOCALE, &[&name]).await?;
         with_tx!(&mut tx, db => {
             sqlx::query(NOTE).bind(&name).bind(by).bind(now).execute(db).await.map(|_| ())
         })?;

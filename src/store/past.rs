@@ -17,6 +17,7 @@ use crate::domain::win_back::STAGES;
 use super::audit::append;
 use super::bulk;
 use super::dialect::{Dialect, Ids, Words};
+use super::erasing::Aliases;
 use super::{Error, Store, with_db, with_tx};
 
 #[derive(sqlx::FromRow)]
@@ -116,6 +117,19 @@ impl Store {
         self.past_but_for(edition, grants, None).await
     }
 
+    /// The same but for what each connection was shown as: all that prompts are decided by, and
+    /// not enough for removals.
+    ///
+    /// # Errors
+    /// The database cannot be used.
+    pub async fn past_prompts(
+        &self,
+        edition: i64,
+        grants: &[Vec<Connection>],
+    ) -> Result<Past, Error> {
+        self.past_without_tellings(edition, grants, None).await.map(|(past, _)| past)
+    }
+
     /// The same as whoever holds the leases of `owner` sees it: those prompts are open.
     ///
     /// # Errors
@@ -127,6 +141,20 @@ impl Store {
         owner: Option<Uuid>,
     ) -> Result<Past, Error> {
         let connections = grants.iter().flatten().map(|connection| connection.key.0).collect();
+        let (mut past, aliases) = self.past_without_tellings(edition, grants, owner).await?;
+        for mut row in self.tellings(connections).await? {
+            aliases.resolve(&mut row.recipient);
+            past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
+        }
+        Ok(past)
+    }
+
+    async fn past_without_tellings(
+        &self,
+        edition: i64,
+        grants: &[Vec<Connection>],
+        owner: Option<Uuid>,
+    ) -> Result<(Past, Aliases), Error> {
         let recipients: BTreeSet<String> = grants
             .iter()
             .flat_map(|grant| responsible(grant))
@@ -135,10 +163,6 @@ impl Store {
         let mut past = Past::new(edition);
         let aliases = self.aliases(&recipients).await?;
         let names = aliases.with(recipients);
-        for mut row in self.tellings(connections).await? {
-            aliases.resolve(&mut row.recipient);
-            past.add_telling(ConnectionKey(row.connection_key), row.into_telling()?);
-        }
         for mut row in self.marks(names).await? {
             aliases.resolve(&mut row.recipient);
             past.add_mark(row.seen_by(owner)?);
@@ -158,7 +182,7 @@ impl Store {
         if let Some(listed) = self.listed(grants).await? {
             past.set_listed(listed);
         }
-        Ok(past)
+        Ok((past, aliases))
     }
 
     async fn tellings(&self, connections: Vec<Uuid>) -> Result<Vec<TellingRow>, Error> {

@@ -94,9 +94,10 @@ impl Store {
     ) -> Result<Purged, Error> {
         const PEOPLE: &str = "DELETE FROM people WHERE connection_key IN (\
             SELECT connection_key FROM connections WHERE presence = 'gone' AND absent_since < $1)";
-        const NAMES: &str = "UPDATE connections SET tenant_name = NULL, account_id = NULL \
-            WHERE presence = 'gone' AND absent_since < $1 \
-                AND (tenant_name IS NOT NULL OR account_id IS NOT NULL)";
+        const NAMES: &str = "UPDATE connections \
+            SET tenant_name = NULL, account_id = NULL, locale = NULL \
+            WHERE presence = 'gone' AND absent_since < $1 AND (tenant_name IS NOT NULL \
+                OR account_id IS NOT NULL OR locale IS NOT NULL)";
         let mut tx = self.begin().await?;
         lock_for_scan(&mut tx).await?;
         leasing_lock(&mut tx).await?;
@@ -128,8 +129,8 @@ impl Store {
         // Whatever state they are in: nothing happens to them any more.
         const ALL: &str = "$1 = $1";
         const NAMES: &str = "UPDATE connections SET tenant_name = NULL, account_id = NULL, \
-            reachable = (1 = 0) WHERE $1 = $1 AND (tenant_name IS NOT NULL OR \
-                account_id IS NOT NULL OR reachable)";
+            locale = NULL, reachable = (1 = 0) WHERE $1 = $1 AND (tenant_name IS NOT NULL OR \
+                account_id IS NOT NULL OR locale IS NOT NULL OR reachable)";
         const BODIES: &str = "UPDATE announcements SET body = '' WHERE $1 = $1";
         let mut tx = self.begin().await?;
         lock_for_scan(&mut tx).await?;

@@ -8,11 +8,11 @@ use super::{Error, Store, with_db};
 /// Present connections that are alike.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct CohortRow {
-    /// The year of Xero's created date; empty where the host does not have it.
-    pub year: String,
-    pub tenant_type: String,
-    /// Of the people responsible, the first in order; empty where none is known.
-    pub locale: String,
+    /// The year of Xero's created date, where the host has it.
+    pub connected_year: Option<i64>,
+    pub tenant_type: Option<String>,
+    /// Of the people responsible, the first in order, where one is known.
+    pub locale: Option<String>,
     pub readiness: String,
     pub connections: i64,
 }
@@ -58,53 +58,50 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn cohorts(&self) -> Result<Vec<CohortRow>, Error> {
-        // SQLite holds times as text. Few connections have more than one person.
-        const SQLITE: &str = "SELECT COALESCE(substr(c.connected_at, 1, 4), '') AS year, \
-                COALESCE(c.tenant_type, '') AS tenant_type, \
-                COALESCE((SELECT min(p.locale) FROM people p \
-                    WHERE p.connection_key = c.connection_key), '') AS locale, \
-                c.readiness, count(*) AS connections \
-             FROM connections c \
-             WHERE c.presence IN ('present', 'row_bad') AND c.readiness IN ('ready', 'awaiting') \
-             GROUP BY 1, 2, 3, 4";
-        const POSTGRES: &str = "SELECT COALESCE(to_char(c.connected_at AT TIME ZONE 'UTC', 'YYYY'), '') AS year, \
-                COALESCE(c.tenant_type, '') AS tenant_type, COALESCE(l.locale, '') AS locale, \
-                c.readiness, count(*) AS connections \
-             FROM connections c LEFT JOIN \
-                (SELECT connection_key, min(locale) AS locale FROM people GROUP BY connection_key) l \
-                ON l.connection_key = c.connection_key \
-             WHERE c.presence IN ('present', 'row_bad') AND c.readiness IN ('ready', 'awaiting') \
-             GROUP BY 1, 2, 3, 4";
-        Ok(match self {
-            Self::Sqlite(db) => sqlx::query_as(SQLITE).fetch_all(db).await?,
-            Self::Postgres(db) => sqlx::query_as(POSTGRES).fetch_all(db).await?,
-        })
+        // First in the order of the index that the tally reads too, so that nothing is sorted
+        // but the few kinds that there are.
+        const SQL: &str = "SELECT connected_year, tenant_type, locale, readiness, \
+                CAST(sum(connections) AS bigint) AS connections FROM \
+                (SELECT connected_year, tenant_type, locale, readiness, count(*) AS connections \
+                 FROM connections \
+                 WHERE presence IN ('present', 'row_bad') AND readiness IN ('ready', 'awaiting') \
+                 GROUP BY presence, class, readiness, manual, reachable, covered, token_behind, \
+                    connected_year, tenant_type, locale) t \
+             GROUP BY connected_year, tenant_type, locale, readiness";
+        Ok(with_db!(self, db => sqlx::query_as(SQL).fetch_all(db).await)?)
     }
 
     /// # Errors
     /// The database cannot be used.
     pub async fn tenants(&self) -> Result<TenantCounts, Error> {
-        // Reads an index only.
-        const SQL: &str = "SELECT count(*) AS tenants, \
+        // Reads an index only, in its order. With a condition on presence and readiness SQLite
+        // would rather look all connections up.
+        const SQL: &str = "SELECT count(is_ready) AS tenants, \
                 CAST(COALESCE(sum(is_ready), 0) AS bigint) AS ready FROM \
-                (SELECT max(CASE WHEN readiness = 'ready' THEN 1 ELSE 0 END) AS is_ready \
-                 FROM connections WHERE presence IN ('present', 'row_bad') AND readiness IN ('ready', 'awaiting') \
-                 GROUP BY tenant_id) t";
+                (SELECT max(CASE WHEN presence NOT IN ('present', 'row_bad') THEN NULL \
+                    WHEN readiness = 'ready' THEN 1 WHEN readiness = 'awaiting' THEN 0 END) \
+                    AS is_ready \
+                 FROM connections GROUP BY tenant_id) t";
         Ok(with_db!(self, db => sqlx::query_as(SQL).fetch_one(db).await)?)
     }
 
     /// # Errors
     /// The database cannot be used.
     pub async fn promises(&self, now: DateTime<Utc>) -> Result<PromiseCounts, Error> {
-        const SQL: &str = "SELECT count(*) AS connections, \
+        // Begins with the lines that name a date, which SQLite would otherwise find last: a
+        // CROSS JOIN stays in its order there.
+        const SQL: &str = "WITH dated AS MATERIALIZED (\
+                SELECT prompt_id, connection_key, removal_from FROM prompt_connections \
+                WHERE removal_from IS NOT NULL) \
+             SELECT count(*) AS connections, \
                 CAST(COALESCE(sum(CASE WHEN removal_from <= $1 THEN 1 ELSE 0 END), 0) AS bigint) AS come, \
                 min(removal_from) AS earliest, max(removal_from) AS latest FROM \
-                (SELECT s.connection_key, max(s.removal_from) AS removal_from \
-                 FROM prompt_connections s JOIN prompts p ON p.prompt_id = s.prompt_id \
-                 JOIN connections c ON c.connection_key = s.connection_key \
-                 WHERE s.removal_from IS NOT NULL AND p.state = 'sent' AND p.bounced_at IS NULL \
-                    AND p.is_notice AND c.presence IN ('present', 'row_bad') AND c.readiness = 'awaiting' \
-                 GROUP BY s.connection_key) t";
+                (SELECT d.connection_key, max(d.removal_from) AS removal_from \
+                 FROM dated d CROSS JOIN prompts p CROSS JOIN connections c \
+                 WHERE p.prompt_id = d.prompt_id AND c.connection_key = d.connection_key \
+                    AND p.state = 'sent' AND p.bounced_at IS NULL AND p.is_notice \
+                    AND c.presence IN ('present', 'row_bad') AND c.readiness = 'awaiting' \
+                 GROUP BY d.connection_key) t";
         Ok(with_db!(self, db => sqlx::query_as(SQL).bind(now).fetch_one(db).await)?)
     }
 

@@ -1,6 +1,6 @@
 //! The tables that a scan fills: their columns, and how a record becomes a row of each.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 
 use crate::domain::address::Address;
 use crate::domain::connection::{Connection, Responsible};
@@ -63,6 +63,8 @@ pub(super) const CONNECTIONS: Target = Target {
         ("covered", Kind::Bool),
         ("first_seen_at", Kind::Time),
         ("absent_since", Kind::Time),
+        ("connected_year", Kind::Int),
+        ("locale", Kind::Text),
     ],
     key: Some("connection_key"),
     keep: &["first_seen_at", "covered"],
@@ -130,8 +132,15 @@ pub(super) fn grant_cells(
     ]
 }
 
+/// The language that a connection counts for: the first in order of its people's.
+pub(super) fn locale(people: &[Responsible]) -> Option<String> {
+    people.iter().filter_map(|one| one.person.locale.clone()).min()
+}
+
+/// Its people are written by themselves.
 pub(super) fn connection_cells(
     connection: Connection,
+    locale: Option<String>,
     sets: &mut ScopeSets,
 ) -> [Cell; CONNECTIONS.columns.len()] {
     let Connection {
@@ -144,6 +153,7 @@ pub(super) fn connection_cells(
         absent_since,
         people: _,
     } = connection;
+    let year = facts.connected_at.map(|at| i64::from(at.year()));
     [
         Cell::Uuid(Some(key.0)),
         Cell::Uuid(facts.id.map(|id| id.0)),
@@ -170,6 +180,8 @@ pub(super) fn connection_cells(
         Cell::Bool(covered),
         Cell::Time(Some(first_seen_at)),
         Cell::Time(absent_since),
+        Cell::Int(year),
+        Cell::text(locale),
     ]
 }
 

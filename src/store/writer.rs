@@ -21,7 +21,7 @@ use super::scans::{BadRowRecord, ScanRecord};
 use super::settings::lock_for_scan;
 use super::tables::{
     BAD_ROWS, CHANGES, CONNECTIONS, GRANTS, PEOPLE, SCOPE_SETS, connection_cells, grant_cells,
-    person_cells,
+    locale, person_cells,
 };
 use super::{Error, ScopeSets, Store, Tx, forgotten, tally, with_tx};
 
@@ -251,10 +251,12 @@ impl ScanWriter {
             self.waiting.grants.extend(grant_cells(&grant, &mut self.sets, now));
         }
         for mut connection in batch.connections {
-            for responsible in connection.people.drain(..) {
-                self.waiting.people.extend(person_cells(connection.key, responsible));
+            let people = std::mem::take(&mut connection.people);
+            let (key, locale) = (connection.key, locale(&people));
+            self.waiting.connections.extend(connection_cells(connection, locale, &mut self.sets));
+            for responsible in people {
+                self.waiting.people.extend(person_cells(key, responsible));
             }
-            self.waiting.connections.extend(connection_cells(connection, &mut self.sets));
         }
         let mut changes = Vec::with_capacity(batch.changes.len() * CHANGES.columns.len());
         for change in batch.changes {

@@ -17,6 +17,7 @@ mod checklist;
 mod commands;
 mod configuration;
 mod confirmations;
+mod counting_standing;
 mod daily_counts;
 mod deploying;
 mod documents;

@@ -97,18 +97,19 @@ impl Planning<'_> {
     ) -> Result<(), Error> {
         let mut walk = Walk::default();
         let mut done = 0;
-        loop {
+        let mut page = self.store.next_awaiting(&mut walk, sets).await?;
+        while !page.is_empty() {
             if self.cancel.is_cancelled() {
                 return Err(Error::Interrupted);
             }
-            let page = self.store.next_awaiting(&mut walk, sets).await?;
-            if page.is_empty() {
-                return Ok(());
-            }
             done += page.len() as u64;
-            self.page(page, due, sets, candidates, planned).await?;
+            // The database looks for the next page while this one is decided about.
+            let next = async { Ok(self.store.next_awaiting(&mut walk, sets).await?) };
+            let deciding = self.page(page, due, sets, candidates, planned);
+            (page, ()) = tokio::try_join!(next, deciding)?;
             self.watcher.deciding(done);
         }
+        Ok(())
     }
 
     async fn page(
@@ -122,8 +123,13 @@ impl Planning<'_> {
         let ids: Vec<GrantId> =
             page.iter().filter_map(|grant| Some(grant.first()?.facts.grant)).collect();
         let settled = self.store.settled_scopes(&ids, sets).await?;
+        // Most of a campaign nothing can be removed, and much of a walk would go into what only
+        // removals are decided by.
         let past = match due {
-            true => self.store.past(self.edition, &page).await?,
+            true if self.removals && self.rules.removal_window_is_open() => {
+                self.store.past(self.edition, &page).await?
+            }
+            true => self.store.past_prompts(self.edition, &page).await?,
             false => Past::new(self.edition),
         };
         let signals = match due && self.prompts {
