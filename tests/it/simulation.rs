@@ -68,7 +68,14 @@ async fn play(config: &Config, rows: &[KeptRow], seed: u64, skips: bool) -> Cour
     let workplace = Workplace::copy(&config, &keys(seed)).await.unwrap();
     let begun = Begun { config: &config, against: None, rows, now: now() };
     let assumptions = Assumptions::default();
-    let asked = Asked { seed, assumptions: &assumptions, until: None, is_shown: false, skips };
+    let asked = Asked {
+        seed,
+        grounds: &[],
+        assumptions: &assumptions,
+        until: None,
+        is_shown: false,
+        skips,
+    };
     campaign(workplace, &begun, &config, &asked, &assumptions, end(&config)).await.unwrap()
 }
 
@@ -101,8 +108,14 @@ async fn a_seed_tells_the_same_story_on_both_databases() {
     let workplace = Workplace::real(&config, &keys(9)).await.unwrap();
     let begun = Begun { config: &config, against: None, rows: &rows, now: now() };
     let assumptions = Assumptions::default();
-    let asked =
-        Asked { seed: 9, assumptions: &assumptions, until: None, is_shown: false, skips: true };
+    let asked = Asked {
+        seed: 9,
+        grounds: &[],
+        assumptions: &assumptions,
+        until: None,
+        is_shown: false,
+        skips: true,
+    };
     let postgres =
         campaign(workplace, &begun, &config, &asked, &assumptions, end(&config)).await.unwrap();
     assert_eq!(lines(&postgres), lines(&sqlite));
@@ -114,8 +127,14 @@ async fn if_nobody_reacts_everybody_is_told_at_each_stage_and_removed_once() {
     let (config, rows) = (config(&[]), rows(5));
     let begun = Begun { config: &config, against: None, rows: &rows, now: now() };
     let assumptions = Assumptions::default();
-    let asked =
-        Asked { seed: 1, assumptions: &assumptions, until: None, is_shown: true, skips: true };
+    let asked = Asked {
+        seed: 1,
+        grounds: &[],
+        assumptions: &assumptions,
+        until: None,
+        is_shown: true,
+        skips: true,
+    };
     let simulated = simulate(&begun, &asked).await.unwrap();
     let nobody = &simulated.if_nobody_reacts;
     let told = |stage: &str| {
