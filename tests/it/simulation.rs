@@ -1,7 +1,8 @@
 //! `worker simulate`: the whole campaign on a copy. Nothing real is touched, a seed tells one
 //! story, and bad input is answered with what to do.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use worker::clock::{Clock, SystemClock};
 use worker::config::{Config, Origin, Source};
 use worker::inventory::{Column, KeptRow};
 use worker::jobs::workplace::Workplace;
@@ -12,6 +13,8 @@ use worker::simulation::{Asked, Begun, assumed, campaign, end, keys, simulate};
 
 use crate::support::pg::Pg;
 use crate::support::place::Place;
+use crate::support::removing::{Removing, each};
+use crate::support::sending::Base;
 
 const SHIPPED: &str = include_str!("../../jobs.toml");
 const BROAD: &str =
@@ -162,15 +165,34 @@ fn the_documentation_has_the_assumptions_as_they_are() {
 /// The first weeks, so that it is over soon.
 const FIRST_WEEKS: [&str; 3] = ["simulate", "--until", "2027-01-04"];
 
-#[test]
-fn nothing_real_is_touched_and_nobody_is_called() {
-    let place = Place::new(&[]);
-    let first = place.worker(&["run-once"]);
-    assert_eq!(first.code, Some(0), "{first}");
+/// How often anything outside was reached: the mail server, the host's pages and its webhook,
+/// and Xero.
+fn reached(removing: &Removing) -> [usize; 3] {
+    let Removing { sending, xero, .. } = removing;
+    [sending.smtp.reached(), sending.http.reached(), xero.reached()]
+}
+
+#[tokio::test]
+async fn no_socket_is_opened_with_every_secret_and_address_at_hand() {
+    let removing = Removing::new(Base::Sqlite, &each(0..3)).await;
+    let until = (SystemClock.now() + TimeDelta::days(12)).date_naive().to_string();
+    let simulate = ["simulate", "--until", until.as_str()];
+    let place = &removing.sending.place;
     let before = place.contents();
-    let said = place.worker(&FIRST_WEEKS);
-    assert_eq!(said.code, Some(0), "{said}");
+    let said = removing.done(&simulate, 0);
     assert!(said.out.contains("Nothing real was called or written."), "{said}");
+    assert!(said.out.contains("removed"), "it goes as far as to remove: {said}");
+    assert_eq!(reached(&removing), [0, 0, 0]);
+    assert_eq!(place.contents(), before);
+    // The same configuration reaches all of them where it is meant.
+    removing.prepare().await;
+    removing.approve();
+    removing.ran(0);
+    let [smtp, http, xero] = reached(&removing);
+    assert!(smtp > 0 && http > 0 && xero > 0, "{smtp} {http} {xero}");
+    let before = place.contents();
+    removing.done(&simulate, 0);
+    assert_eq!(reached(&removing), [smtp, http, xero]);
     assert_eq!(place.contents(), before);
 }
 

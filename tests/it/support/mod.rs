@@ -28,6 +28,7 @@ mod server;
 pub mod setup;
 pub mod silent;
 pub mod smtp;
+pub mod sockets;
 pub mod standin;
 pub mod state;
 pub mod stored;
