@@ -9,8 +9,9 @@ use worker::jobs::workplace::Workplace;
 use worker::report::calendar::Course;
 use worker::report::calendar_text::line;
 use worker::simulation::assume::{Assumptions, EXAMPLE, People};
-use worker::simulation::{Asked, Begun, assumed, campaign, end, keys, simulate};
+use worker::simulation::{Asked, Begun, assumed, campaign, end, from_history, keys, simulate};
 
+use crate::support::line::{csv, lines as lines_of};
 use crate::support::pg::Pg;
 use crate::support::place::Place;
 use crate::support::removing::{Removing, each};
@@ -123,6 +124,12 @@ async fn a_seed_tells_the_same_story_on_both_databases() {
         campaign(workplace, &begun, &config, &asked, &assumptions, end(&config)).await.unwrap();
     assert_eq!(lines(&postgres), lines(&sqlite));
     assert!(postgres.ending.messages > 0);
+    // What is left behind is a history.
+    let after = Workplace::real(&config, &keys(9)).await.unwrap();
+    let (_, said) = from_history(&config, &after.store).await.unwrap();
+    assert!(said[0].starts_with("customers are as they were in the "), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("too few, 6 addresses written to")), "{said:?}");
+    after.close().await;
 }
 
 #[tokio::test]
@@ -213,6 +220,26 @@ fn bad_input_is_answered_with_what_to_do() {
         assert_eq!(said.code, Some(2), "{arguments:?}: {said}");
         assert!(said.err.contains(wanted), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn a_history_too_short_to_fit_anything_to_is_called_that() {
+    let place = Place::with_inventory("now.csv", &[]);
+    place.write("now.csv", csv(&lines_of(0..2)));
+    let until = (SystemClock.now() + TimeDelta::days(2)).date_naive().to_string();
+    let simulate = ["simulate", "--until", &until, "--assume", "history"];
+    let said = place.done(&simulate);
+    assert!(said.out.contains("there is no history yet: no run has counted"), "{said}");
+    assert!(said.out.contains("come_back 0.6 as written: too few, 0 removed"), "{said}");
+    place.done(&["run-once"]);
+    let said = place.done(&simulate);
+    assert!(said.out.contains("the history is one day long: "), "{said}");
+    assert!(said.out.contains("nobody was told so often"), "{said}");
+    // A file of that name is told by its folder.
+    place.write("history", "[customers]\nfollow = [2.0]\n");
+    let said = place.worker(&["simulate", "--assume", "./history"]);
+    assert_eq!(said.code, Some(2), "{said}");
+    assert!(said.err.contains("customers.follow is 2"), "{said}");
 }
 
 #[test]
