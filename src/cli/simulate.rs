@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Config;
 use crate::inventory::KeptRow;
@@ -13,7 +13,7 @@ use crate::jobs::workplace::Workplace;
 use crate::report::calendar::Simulated;
 use crate::report::publish::publish;
 use crate::simulation::assume::Assumptions;
-use crate::simulation::{Asked, Begun, from_history, keys, simulate};
+use crate::simulation::{Asked, Begun, begins, end, from_history, keys, simulate};
 
 use super::context::{Context, Trouble, environment, moment, read, shows_addresses};
 
@@ -24,6 +24,9 @@ Examples:
   worker simulate --against fewer-stages.toml            the same customers, told otherwise
   worker simulate --assume history                       customers as they were so far
   worker simulate --until 2027-03-01                     the first months only";
+
+/// Longer than any campaign lasts.
+const FARTHEST: TimeDelta = TimeDelta::days(3650);
 
 /// What stands in the place of a file for the campaign's own history.
 const HISTORY: &str = "history";
@@ -80,6 +83,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         Some(text) => Some(later("--until", text, now, &config)?),
         None => None,
     };
+    may_begin(&config, until, now)?;
     let seed = arguments.seed;
     let workplace = Workplace::copy(&config, &keys(seed)).await?;
     let (assumptions, grounds) = match is_history {
@@ -123,6 +127,34 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     Ok(Exit::Done)
 }
 
+/// There has to be something to play.
+fn may_begin(
+    config: &Config,
+    until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(), Trouble> {
+    let day = |at: DateTime<Utc>| at.with_timezone(&config.campaign.zone).format("%Y-%m-%d %H:%M");
+    let last = until.unwrap_or_else(|| end(config));
+    if last <= now {
+        return Err(Trouble::Usage(
+            format!("the campaign is over since {}: there is nothing left to play", day(last)),
+            "write a deadline under [campaign] that is still to come, or name a day with --until"
+                .to_owned(),
+        ));
+    }
+    match begins(config, now) {
+        Some(first) if first <= last => Ok(()),
+        Some(first) => Err(Trouble::Usage(
+            format!("no job begins by {}: the first does at {}", day(last), day(first)),
+            "name a later time with --until".to_owned(),
+        )),
+        None => Err(Trouble::Usage(
+            "no job ever begins by its schedule".to_owned(),
+            "write a `schedule` under [[jobs]] that comes about".to_owned(),
+        )),
+    }
+}
+
 /// A time that is still to come.
 fn later(
     option: &str,
@@ -131,6 +163,12 @@ fn later(
     config: &Config,
 ) -> Result<DateTime<Utc>, Trouble> {
     let at = moment(option, text, config)?;
+    if at - now > FARTHEST {
+        return Err(Trouble::Usage(
+            format!("{option} {text} is more than {} years away", FARTHEST.num_days() / 365),
+            "name an earlier day, or leave it out to play to the end of the campaign".to_owned(),
+        ));
+    }
     if at > now {
         return Ok(at);
     }

@@ -24,5 +24,5 @@ pub use chance::Seed;
 pub use observing::{Names, course};
 pub use outside::Shared;
 pub use play::{Play, end};
-pub use simulating::{Asked, Begun, campaign, from_history, keys, simulate};
+pub use simulating::{Asked, Begun, begins, campaign, from_history, keys, simulate};
 pub use world::{Happening, World};

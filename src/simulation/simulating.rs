@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::Config;
+use crate::config::{Config, Job};
 use crate::domain::audit::Head;
 use crate::domain::forecast::{History, Outlook};
 use crate::inventory::KeptRow;
@@ -17,7 +17,7 @@ use crate::report::document::Document;
 use crate::store::settings::Keys;
 use crate::store::{self, Store};
 
-use super::assume::Assumptions;
+use super::assume::{Assumptions, People};
 use super::assumed::assumed;
 use super::chance::Seed;
 use super::clock::WorldClock;
@@ -68,6 +68,14 @@ pub fn keys(seed: u64) -> Keys {
         fingerprint: std::array::from_fn(|_| byte()),
         pseudonym: std::array::from_fn(|_| byte()),
     }
+}
+
+/// When the first job begins that is played from a time on; `None` where none ever does.
+#[must_use]
+pub fn begins(config: &Config, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let (config, _) = assumed(config, &People::default());
+    let next = |job: &Job| job.schedule.as_ref()?.next_fire(job.zone, now);
+    config.jobs.iter().filter_map(next).min()
 }
 
 /// What is taken for granted by the history in this database, and where each number is from.

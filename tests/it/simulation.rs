@@ -211,6 +211,7 @@ fn bad_input_is_answered_with_what_to_do() {
     for (arguments, wanted) in [
         (vec!["simulate", "--until", "2020-01-01"], "has passed: a simulation begins now"),
         (vec!["simulate", "--until", "soon"], "is no time"),
+        (vec!["simulate", "--until", "9999-01-01"], "is more than 10 years away"),
         (vec!["simulate", "--assume", "assume.toml"], "a share lies between 0 and 1"),
         (vec!["simulate", "--assume", "strange.toml"], "unknown field `customer`"),
         (vec!["simulate", "--assume", "missing.toml"], "cannot be read"),
@@ -219,6 +220,20 @@ fn bad_input_is_answered_with_what_to_do() {
         let said = place.worker(&arguments);
         assert_eq!(said.code, Some(2), "{arguments:?}: {said}");
         assert!(said.err.contains(wanted), "{arguments:?}: {said}");
+    }
+    for (from, to, wanted) in [
+        ("deadline = 2027-09-13 ", "deadline = 2020-01-01 ", "over since 2020-02-05 00:00"),
+        ("\"17 * * * *\"", "\"17 0 29 feb *\"", "no job begins by"),
+    ] {
+        place.configure(&[(from, to)]);
+        let mut simulate = vec!["simulate"];
+        let soon = (SystemClock.now() + TimeDelta::days(2)).date_naive().to_string();
+        if to.contains("feb") {
+            simulate.extend(["--until", &soon]);
+        }
+        let said = place.worker(&simulate);
+        assert_eq!(said.code, Some(2), "{to}: {said}");
+        assert!(said.err.contains(wanted), "{to}: {said}");
     }
 }
 
