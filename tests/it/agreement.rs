@@ -5,39 +5,27 @@
 //! model over HTTP. Its customers are those of a second world of the same seed, which hears of
 //! what reached the sockets and of nothing else.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use sqlx::{AssertSqlSafe, Connection, Executor, SqlSafeStr, SqliteConnection};
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 use worker::clock::Clock;
-use worker::config::{Config, Job};
-use worker::domain::confirmation::{Confirmation, Subject};
+use worker::config::Config;
 use worker::domain::ids::ConnectionId;
-use worker::domain::reason::Code;
 use worker::domain::scopes::ScopeSet;
 use worker::inventory::{Column, KeptRow, Selection, Source};
-use worker::jobs::confirming;
-use worker::jobs::outcomes::Import;
 use worker::jobs::outside::{Delivery, Outside};
-use worker::jobs::progress::Unwatched;
 use worker::jobs::prompting::{Content, Parcel};
-use worker::jobs::run::Setting;
 use worker::jobs::workplace::Workplace;
 use worker::simulation::assume::{Assumptions, Customers, Mail, People, Xero};
 use worker::simulation::clock::WorldClock;
-use worker::simulation::{Happening, Play, Seed, Shared, World, assumed, env, keys};
-use worker::store::plans::Approval;
+use worker::simulation::{Happening, Play, Seed, Shared, World, assumed, keys};
 use worker::store::prompts::Mailed;
 use worker::xero::authorise::{App, Verdict};
 use worker::xero::connections::{Answer, Connections, Deleted, Listing};
 use worker::xero::limits::Pace;
 
 use crate::support::place::Place;
+use crate::support::real::Real;
 use crate::support::sockets::{Effect, Sockets, StepClock};
 use crate::support::standin::Notes;
 
@@ -213,137 +201,6 @@ async fn simulated(config: &Config) -> Campaign {
     Campaign { effects: in_order(&effects), happened, mailed }
 }
 
-/// The campaign in the real world, whose customers are another world's.
-struct Real<'a> {
-    place: &'a Place,
-    config: Config,
-    shared: Shared,
-    clock: Arc<StepClock>,
-    workplace: Workplace,
-    /// Changes of the rows that the host's database has.
-    changes: Option<u64>,
-}
-
-impl Real<'_> {
-    async fn run(&mut self) {
-        let mut random = StdRng::seed_from_u64(SEED);
-        self.vouch().await;
-        let job = self.config.jobs[0].clone();
-        let schedule = job.schedule.as_ref().expect("it has one");
-        while let Some(at) = schedule.next_fire(job.zone, self.clock.now())
-            && at <= until()
-        {
-            self.shared.world().go_on_until(at);
-            self.clock.reach(at);
-            self.hear_of_bounces().await;
-            self.store_rows().await;
-            let waits = self.run_job(&job, &mut random).await;
-            if waits {
-                self.sign(&mut random).await;
-            }
-        }
-    }
-
-    async fn vouch(&self) {
-        let word = Confirmation {
-            by: "ann".to_owned(),
-            note: "looked at it".to_owned(),
-            confirmed_at: self.clock.now(),
-        };
-        for (subject, facts) in [
-            (Subject::Link, confirming::link(&self.config)),
-            (Subject::Rehearsal, confirming::rehearsal(&self.config)),
-        ] {
-            self.workplace.store.confirm(subject, &facts, &word).await.expect("a confirmation");
-        }
-    }
-
-    async fn hear_of_bounces(&self) {
-        let bounced = self.shared.world().take_bounced();
-        let now = self.clock.now();
-        let id = Uuid::from_u128(now.timestamp_micros().unsigned_abs().into());
-        let store = &self.workplace.store;
-        let import = Import { store, campaign: &self.config.campaign, now, id };
-        import.came_back(&bounced).await.expect("bounces");
-    }
-
-    /// The host's database has what the customers made of it.
-    async fn store_rows(&mut self) {
-        let (changes, rows) = {
-            let world = self.shared.world();
-            (world.changes(), world.inventory())
-        };
-        if self.changes.replace(changes) == Some(changes) {
-            return;
-        }
-        let names = Column::ALL.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ");
-        let value = |text: Option<&str>| match text {
-            Some(text) => format!("'{}'", text.replace('\'', "''")),
-            None => "NULL".to_owned(),
-        };
-        let mut sql =
-            format!("CREATE TABLE IF NOT EXISTS inventory ({names}); DELETE FROM inventory;");
-        for row in rows {
-            let raw = row.raw();
-            let values: Vec<String> =
-                Column::ALL.iter().map(|column| value(raw.get(*column))).collect();
-            sql.push_str(&format!("INSERT INTO inventory VALUES ({});", values.join(", ")));
-        }
-        let path = format!("sqlite://{}?mode=rwc", self.place.path("host.db").display());
-        let mut host = SqliteConnection::connect(&path).await.expect("the host's database");
-        host.execute(AssertSqlSafe(sql).into_sql_str()).await.expect("the test's own statement");
-        host.close().await.expect("the host's database");
-    }
-
-    fn setting<'s>(&'s self, cancel: &'s CancellationToken, dry_run: bool) -> Setting<'s> {
-        Setting {
-            config: &self.config,
-            is_builtin: false,
-            dry_run,
-            clock: &*self.clock,
-            env: &secret,
-            watcher: &Unwatched,
-            cancel,
-            show_addresses: false,
-            until: None,
-        }
-    }
-
-    /// Whether there is something to remove that nobody has signed.
-    async fn run_job(&self, job: &Job, random: &mut StdRng) -> bool {
-        let cancel = CancellationToken::new();
-        let finished = self.setting(&cancel, false).run(job, &self.workplace, random).await;
-        let unsigned = [Code::NoApproval, Code::PlanWaits, Code::PlanExpired, Code::PlanOutdated];
-        let waits = finished.plan.blocked_by.iter().any(|gate| unsigned.contains(&gate.code));
-        waits && !finished.plan.removals.is_empty()
-    }
-
-    async fn sign(&self, random: &mut StdRng) {
-        let cancel = CancellationToken::new();
-        let drawn = self.setting(&cancel, true).draw_up(&self.workplace, random).await;
-        let drawn = drawn.expect("a database").expect("nothing is in the way of a plan");
-        if drawn.entries.is_empty() {
-            return;
-        }
-        let approval = Approval {
-            by: "alice".to_owned(),
-            approved_at: self.clock.now(),
-            host: "here".to_owned(),
-            os_user: "alice".to_owned(),
-            note: None,
-        };
-        self.workplace.store.approve(&drawn.plan, &approval).await.expect("a signature");
-    }
-}
-
-/// The secrets of a simulation, so that the links in both are the same.
-fn secret(name: &str) -> Option<OsString> {
-    match name {
-        "XERO_CLIENT_SECRET" => Some("simulated".into()),
-        _ => env(name),
-    }
-}
-
 /// Plays it over sockets; tells what the worker knows of everybody's mail in the end.
 async fn real(
     place: &Place,
@@ -351,13 +208,9 @@ async fn real(
     shared: &Shared,
     clock: &Arc<StepClock>,
 ) -> Vec<Mailed> {
-    let workplace = Workplace::real(&config, &keys(SEED)).await.expect("a database");
-    let (shared, clock) = (shared.clone(), Arc::clone(clock));
-    let mut real = Real { place, config, shared, clock, workplace, changes: None };
-    real.run().await;
-    let mailed = real.workplace.store.mailed().await.expect("a database");
-    real.workplace.close().await;
-    mailed
+    let mut real = Real::new(place, config, shared, clock, SEED).await;
+    real.run(until()).await;
+    real.end().await
 }
 
 /// By run. Within one, messages go over several connections at a time, and which of them comes

@@ -18,6 +18,7 @@ pub mod pg;
 mod pg_roles;
 pub mod place;
 pub mod prompts;
+pub mod real;
 pub mod removed;
 pub mod removing;
 pub mod replica;
