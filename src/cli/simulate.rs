@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::Config;
 use crate::inventory::KeptRow;
@@ -13,7 +13,7 @@ use crate::jobs::workplace::Workplace;
 use crate::report::calendar::Simulated;
 use crate::report::publish::publish;
 use crate::simulation::assume::Assumptions;
-use crate::simulation::{Asked, Begun, keys, simulate};
+use crate::simulation::{Asked, Begun, begins, end, from_history, keys, simulate};
 
 use super::context::{Context, Trouble, environment, moment, read, shows_addresses};
 
@@ -22,7 +22,14 @@ Examples:
   worker --config builtin simulate                       an invented company's campaign
   worker simulate --seed 7 --format html --out 7.html    other customers, as a page
   worker simulate --against fewer-stages.toml            the same customers, told otherwise
+  worker simulate --assume history                       customers as they were so far
   worker simulate --until 2027-03-01                     the first months only";
+
+/// Longer than any campaign lasts.
+const FARTHEST: TimeDelta = TimeDelta::days(3650);
+
+/// What stands in the place of a file for the campaign's own history.
+const HISTORY: &str = "history";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -33,8 +40,9 @@ pub(super) struct Arguments {
     /// Whose customers: the same number gives the same ones on every machine
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// How customers behave: docs/simulation.md has a file to copy
-    #[arg(long, value_name = "FILE")]
+    /// How customers behave: docs/simulation.md has a file to copy. `history` makes it from how
+    /// they behaved so far; a file of that name is ./history
+    #[arg(long, value_name = "FILE|history")]
     assume: Option<PathBuf>,
     /// Play the same customers under this configuration too, and tell what differs
     #[arg(long, value_name = "FILE")]
@@ -60,10 +68,11 @@ enum Form {
 pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Trouble> {
     let configured = context.configured()?;
     let config = configured.config;
-    let assumptions = match &arguments.assume {
-        Some(path) => Assumptions::read(path)
+    let is_history = arguments.assume.as_deref() == Some(Path::new(HISTORY));
+    let written = match &arguments.assume {
+        Some(path) if !is_history => Assumptions::read(path)
             .map_err(|error| Trouble::Usage(error.to_string(), error.remedy().to_owned()))?,
-        None => Assumptions::default(),
+        _ => Assumptions::default(),
     };
     let against = match &arguments.against {
         Some(path) => Some((read(path)?, path.display().to_string())),
@@ -74,8 +83,13 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         Some(text) => Some(later("--until", text, now, &config)?),
         None => None,
     };
+    may_begin(&config, until, now)?;
     let seed = arguments.seed;
     let workplace = Workplace::copy(&config, &keys(seed)).await?;
+    let (assumptions, grounds) = match is_history {
+        true => from_history(&config, &workplace.store).await.map_err(Failure::from)?,
+        false => (written, Vec::new()),
+    };
     let mut reader = workplace.inventory(&config, configured.is_builtin, &environment).await?;
     let mut rows = Vec::new();
     while let Some(batch) = reader.next().await.map_err(Failure::from)? {
@@ -92,7 +106,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let against = against.as_ref().map(|(config, name)| (config, name.clone()));
         let begun = Begun { config: &config, against, rows: &rows, now };
-        let asked = Asked { seed, assumptions: &assumptions, until, is_shown, skips: true };
+        let (assumptions, grounds) = (&assumptions, &grounds);
+        let asked = Asked { seed, assumptions, grounds, until, is_shown, skips: true };
         runtime.block_on(simulate(&begun, &asked))
     });
     let simulated = played.await.map_err(|error| io::Error::other(error.to_string()))??;
@@ -112,6 +127,34 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     Ok(Exit::Done)
 }
 
+/// There has to be something to play.
+fn may_begin(
+    config: &Config,
+    until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<(), Trouble> {
+    let day = |at: DateTime<Utc>| at.with_timezone(&config.campaign.zone).format("%Y-%m-%d %H:%M");
+    let last = until.unwrap_or_else(|| end(config));
+    if last <= now {
+        return Err(Trouble::Usage(
+            format!("the campaign is over since {}: there is nothing left to play", day(last)),
+            "write a deadline under [campaign] that is still to come, or name a day with --until"
+                .to_owned(),
+        ));
+    }
+    match begins(config, now) {
+        Some(first) if first <= last => Ok(()),
+        Some(first) => Err(Trouble::Usage(
+            format!("no job begins by {}: the first does at {}", day(last), day(first)),
+            "name a later time with --until".to_owned(),
+        )),
+        None => Err(Trouble::Usage(
+            "no job ever begins by its schedule".to_owned(),
+            "write a `schedule` under [[jobs]] that comes about".to_owned(),
+        )),
+    }
+}
+
 /// A time that is still to come.
 fn later(
     option: &str,
@@ -120,6 +163,12 @@ fn later(
     config: &Config,
 ) -> Result<DateTime<Utc>, Trouble> {
     let at = moment(option, text, config)?;
+    if at - now > FARTHEST {
+        return Err(Trouble::Usage(
+            format!("{option} {text} is more than {} years away", FARTHEST.num_days() / 365),
+            "name an earlier day, or leave it out to play to the end of the campaign".to_owned(),
+        ));
+    }
     if at > now {
         return Ok(at);
     }

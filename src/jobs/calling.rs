@@ -72,8 +72,14 @@ pub fn client<'a>(
         calls_per_minute: config.xero.calls_per_minute,
         limits: Limits::default(),
     };
-    let pace = SharedPace { store, clock, rate: per_minute(config.xero.calls_per_minute) };
+    let pace = pace(config, store, clock);
     Ok(Client::new(&settings, Box::new(secret), Box::new(pace), clock)?)
+}
+
+/// The pace that the configuration gives all replicas together.
+#[must_use]
+pub fn pace<'a>(config: &Config, store: &'a Store, clock: &'a dyn Clock) -> SharedPace<'a> {
+    SharedPace { store, clock, rate: per_minute(config.xero.calls_per_minute) }
 }
 
 /// The pace of all replicas together, kept in the database.

@@ -16,6 +16,7 @@ use crate::domain::scopes::ScopeSet;
 use crate::inventory::{Selection, Source};
 use crate::xero::authorise::{App, Verdict};
 use crate::xero::connections::Connections;
+use crate::xero::limits::Pace;
 
 use super::prompting::Parcel;
 
@@ -35,8 +36,12 @@ pub trait Outside: Send + Sync {
         now: DateTime<Utc>,
     ) -> Delivery<'a>;
 
-    /// Xero's connections of the app.
-    fn connections<'a>(&'a self, clock: &'a dyn Clock) -> Box<dyn Connections + 'a>;
+    /// Xero's connections of the app, called no oftener than the pace lets them be.
+    fn connections<'a>(
+        &'a self,
+        pace: Box<dyn Pace + 'a>,
+        clock: &'a dyn Clock,
+    ) -> Box<dyn Connections + 'a>;
 
     /// Whether Xero lets the app ask for these scopes.
     fn asks_for(&self, app: &App, scopes: ScopeSet) -> Verdict;

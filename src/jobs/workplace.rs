@@ -118,7 +118,10 @@ impl Workplace {
         env: &'a (dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Box<dyn Connections + 'a>, NoClient> {
         match &self.outside {
-            Some(outside) => Ok(outside.connections(clock)),
+            Some(outside) => {
+                let pace = Box::new(calling::pace(config, &self.store, clock));
+                Ok(outside.connections(pace, clock))
+            }
             None => Ok(Box::new(calling::client(config, &self.store, clock, env)?)),
         }
     }

@@ -95,7 +95,7 @@ fn course(course: &Course, zone: Tz, is_whole: bool, out: &mut dyn Write) -> io:
     }
     for day in &course.days {
         let counts: Vec<String> =
-            day.counts.iter().map(|(what, count)| format!("{what} {count}")).collect();
+            day.counts.iter().map(|(what, count)| format!("{} {count}", spoken(what))).collect();
         writeln!(out, "  {} {}", day.day.format("%Y-%m-%d %a"), counts.join(" · "))?;
     }
     if is_whole {
@@ -125,6 +125,11 @@ fn calendar(course: &Course, zone: Tz, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// What happens, as people say it.
+pub(super) fn spoken(what: &str) -> String {
+    what.replace('_', " ")
+}
+
 /// An event in words.
 #[must_use]
 pub fn line(event: &Event) -> String {
@@ -135,7 +140,7 @@ pub fn line(event: &Event) -> String {
         (what, Some(count)) => {
             format!("{what} {about} to {whom}: {}", counted(count, "connection"))
         }
-        (what, None) if about.is_empty() => format!("{what} {whom}"),
-        (what, None) => format!("{what} {about} {whom}"),
+        (what, None) if about.is_empty() => format!("{} {whom}", spoken(what)),
+        (what, None) => format!("{} {about} {whom}", spoken(what)),
     }
 }

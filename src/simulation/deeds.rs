@@ -51,7 +51,7 @@ impl World {
     }
 
     /// A connection was removed: its person may come back when they next use the product.
-    pub(super) fn is_removed(&mut self, at: DateTime<Utc>, user: UserId, tenant: TenantId) {
+    pub fn is_removed(&mut self, at: DateTime<Utc>, user: UserId, tenant: TenantId) {
         let customers = &self.assumed.customers;
         let mut chance = self.seed.about("come back", &format!("{user} {tenant}"));
         let after = happens(&mut chance, customers.come_back)

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::delivery::outcome::Outcome;
@@ -15,7 +16,7 @@ use crate::jobs::outside::{Delivery, Outside};
 use crate::jobs::prompting::{Content, Parcel};
 use crate::xero::authorise::{App, Verdict};
 use crate::xero::connections::{Answer, Connections, Deleted, Deletion, Listing};
-use crate::xero::limits::{Bucket, Pace, Turn};
+use crate::xero::limits::{Pace, Turn};
 
 use super::chance::happens;
 use super::people::Mailbox;
@@ -73,18 +74,31 @@ impl World {
         if channel == "file" {
             return accepted();
         }
-        let about = format!("{} {}", parcel.prompt, now.timestamp());
+        self.take_mail(parcel.prompt, message.to.address.key(), now)
+    }
+
+    /// A mail comes to an address, in its one spelling: what its server says, and what its
+    /// person is moved to.
+    pub fn take_mail(&mut self, prompt: Uuid, address: &str, now: DateTime<Utc>) -> Outcome {
+        let about = format!("{prompt} {}", now.timestamp());
         if happens(&mut self.seed.about("put off", &about), self.assumed.mail.put_off) {
             let why = "450 4.2.0 greylisted".to_owned();
             return Outcome::Deferred { why, retry_after: None, channel_down: false };
         }
-        match self.is_told(now, message.to.address.key()) {
-            Mailbox::Read => accepted(),
+        match self.is_told(now, address) {
+            Mailbox::Read => Outcome::Accepted { reference: None },
             Mailbox::Refuses => Outcome::Refused { why: "550 5.1.1 no such mailbox".to_owned() },
             Mailbox::Returns => {
-                self.will_bounce(now, parcel.prompt);
-                accepted()
+                self.will_bounce(now, prompt);
+                Outcome::Accepted { reference: None }
             }
+        }
+    }
+
+    /// Lets its Xero have the trouble that the next call meets, if it meets any.
+    pub fn trouble(&mut self, call: Call, now: DateTime<Utc>) {
+        if let Some(fault) = self.fault(call, now) {
+            self.xero().fail(call, fault);
         }
     }
 
@@ -143,10 +157,13 @@ impl Outside for Shared {
         })
     }
 
-    fn connections<'a>(&'a self, clock: &'a dyn Clock) -> Box<dyn Connections + 'a> {
+    fn connections<'a>(
+        &'a self,
+        pace: Box<dyn Pace + 'a>,
+        clock: &'a dyn Clock,
+    ) -> Box<dyn Connections + 'a> {
         let world = self.world();
         let direct = Direct::new(Arc::clone(&world.xero), clock, &world.client_id);
-        let pace = Bucket::new(CALLS_PER_MINUTE, clock);
         Box::new(Calls { shared: self, direct, pace, clock })
     }
 
@@ -170,8 +187,6 @@ impl Outside for Shared {
     }
 }
 
-/// As many as Xero takes of an app within a minute.
-const CALLS_PER_MINUTE: u32 = 60;
 /// Longer than that nobody waits for a turn.
 const PATIENCE: TimeDelta = TimeDelta::seconds(20);
 
@@ -179,7 +194,7 @@ const PATIENCE: TimeDelta = TimeDelta::seconds(20);
 struct Calls<'a> {
     shared: &'a Shared,
     direct: Direct<'a>,
-    pace: Bucket<'a>,
+    pace: Box<dyn Pace + 'a>,
     clock: &'a dyn Clock,
 }
 
@@ -204,9 +219,7 @@ impl Calls<'_> {
             world.xero().fail(call, Fault::EmptyList);
             return;
         }
-        if let Some(fault) = world.fault(call, self.clock.now()) {
-            world.xero().fail(call, fault);
-        }
+        world.trouble(call, self.clock.now());
     }
 
     async fn list(&self) -> Result<Listing, crate::xero::error::Error> {

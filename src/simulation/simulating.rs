@@ -6,20 +6,22 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::config::Config;
+use crate::config::{Config, Job};
 use crate::domain::audit::Head;
-use crate::domain::forecast::Outlook;
+use crate::domain::forecast::{History, Outlook};
 use crate::inventory::KeptRow;
 use crate::jobs::Failure;
 use crate::jobs::workplace::Workplace;
 use crate::report::calendar::{Against, Course, Simulated, differences};
 use crate::report::document::Document;
 use crate::store::settings::Keys;
+use crate::store::{self, Store};
 
-use super::assume::Assumptions;
+use super::assume::{Assumptions, People};
 use super::assumed::assumed;
 use super::chance::Seed;
 use super::clock::WorldClock;
+use super::fitted::{Past, fitted};
 use super::observing::{Names, course};
 use super::outside::Shared;
 use super::play::{Play, end};
@@ -32,6 +34,8 @@ const NO_RUN: &str = "no job begins in the time that is to be simulated: a later
 pub struct Asked<'a> {
     pub seed: u64,
     pub assumptions: &'a Assumptions,
+    /// Where they are from, in sentences, if not from a file.
+    pub grounds: &'a [String],
     /// `None` plays to the end of the campaign.
     pub until: Option<DateTime<Utc>>,
     /// Addresses may be shown.
@@ -66,6 +70,28 @@ pub fn keys(seed: u64) -> Keys {
     }
 }
 
+/// When the first job begins that is played from a time on; `None` where none ever does.
+#[must_use]
+pub fn begins(config: &Config, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let (config, _) = assumed(config, &People::default());
+    let next = |job: &Job| job.schedule.as_ref()?.next_fire(job.zone, now);
+    config.jobs.iter().filter_map(next).min()
+}
+
+/// What is taken for granted by the history in this database, and where each number is from.
+///
+/// # Errors
+/// The database cannot be used.
+pub async fn from_history(
+    config: &Config,
+    store: &Store,
+) -> Result<(Assumptions, Vec<String>), store::Error> {
+    let history = History::new(store.daily_counts().await?);
+    let stages = config.campaign.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let mailed = store.mailed().await?;
+    Ok(fitted(&Past { history: &history, stages, mailed: &mailed }))
+}
+
 /// Plays it all. To be called in a runtime of one thread: order is what a seed is about.
 ///
 /// # Errors
@@ -82,6 +108,7 @@ pub async fn simulate(begun: &Begun<'_>, asked: &Asked<'_>) -> Result<Simulated,
             "plans of removals are signed as soon as there is something to remove".to_owned(),
         );
     }
+    said.extend_from_slice(asked.grounds);
     said.push("messages and removals take no longer than it takes to ask for them".to_owned());
     let nobody = Assumptions::nobody_reacts(people);
     let play = |config, assumptions| one(begun, config, asked, assumptions, until);
@@ -183,7 +210,8 @@ pub async fn campaign(
     until: DateTime<Utc>,
 ) -> Result<Course, Failure> {
     let seed = Seed(asked.seed);
-    let world = World::of(begun.rows.to_vec(), config, seed, assumptions.clone(), begun.now);
+    let mut world = World::of(begun.rows.to_vec(), config, seed, assumptions.clone(), begun.now);
+    world.remember(&workplace.store.mailed().await?);
     let shared = Shared::new(world);
     let workplace = workplace.within(Arc::new(shared.clone()));
     let clock = WorldClock::at(begun.now, workplace.store.clone());

@@ -40,6 +40,8 @@ struct Last {
     /// The stages that were due, and the zones in which everybody was told of them.
     stages: Vec<String>,
     served: HashSet<Tz>,
+    /// Something comes due by days, whoever was told of the stages.
+    by_days: bool,
 }
 
 /// Decides which runs may be left out.
@@ -115,7 +117,8 @@ impl Skipping {
             Left::Nothing => false,
             Left::Tomorrow => is_new_day,
             Left::AtWork => {
-                self.zones.iter().any(|zone| !last.served.contains(zone) && is_open(zone))
+                let is_served = |zone: &Tz| last.served.contains(zone) && !last.by_days;
+                self.zones.iter().any(|zone| !is_served(zone) && is_open(zone))
             }
             Left::AnyTime => true,
         };
@@ -150,6 +153,8 @@ impl Skipping {
             let open = |zone: &&Tz| campaign.working.closed(**zone, now).is_none();
             last.served.extend(self.zones.iter().filter(open));
         }
+        // What follows a removal, or an exemption that ends.
+        last.by_days = is(finished.progress.removed) || is(finished.progress.exempt);
         let is_all_spent = seen.is_spent
             || (seen.is_ramped && stages.len() <= 1 && !is(finished.progress.removed));
         last.prompts = match seen.prompts {

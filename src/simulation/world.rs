@@ -14,6 +14,7 @@ use crate::domain::ids::{AuthEventId, ConnectionId, TenantId, UserId};
 use crate::domain::row::{Flow, Row};
 use crate::domain::scopes::ScopeSet;
 use crate::inventory::{self, KeptRow, Reader, ScopeMemo};
+use crate::store::prompts::Mailed;
 
 use super::assume::Assumptions;
 use super::chance::{Seed, within_a_year};
@@ -204,6 +205,12 @@ impl World {
         self.xero.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// Its Xero, for whoever serves it to others.
+    #[must_use]
+    pub fn model(&self) -> Arc<Mutex<Xero>> {
+        Arc::clone(&self.xero)
+    }
+
     /// What a good row stands for, and where it is at Xero.
     fn placed(&self, row: Row, flow: Flow) -> (Link, Connection, ScopeSet) {
         let is_manual = row.flow.unwrap_or(flow).is_manual();
@@ -249,6 +256,15 @@ impl World {
         self.rows.push(Some(Stored { row: Arc::new(row), link }));
         self.changes += 1;
         self.stirs += 1;
+    }
+
+    /// Takes over what people have been sent already: the next message is not their first.
+    pub fn remember(&mut self, mailed: &[Mailed]) {
+        for mailed in mailed {
+            if let Some(person) = self.people.get_mut(&mailed.recipient) {
+                person.messages = usize::try_from(mailed.taken).unwrap_or_default();
+            }
+        }
     }
 
     /// Draws what people do within the year without being told anything.

@@ -1,6 +1,7 @@
 //! Everything that reads or writes, in one test binary.
 
 mod advice;
+mod agreement;
 mod always;
 mod announcement_ledger;
 mod announcements;

@@ -1,17 +1,21 @@
 //! `worker simulate`: the whole campaign on a copy. Nothing real is touched, a seed tells one
 //! story, and bad input is answered with what to do.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use worker::clock::{Clock, SystemClock};
 use worker::config::{Config, Origin, Source};
 use worker::inventory::{Column, KeptRow};
 use worker::jobs::workplace::Workplace;
 use worker::report::calendar::Course;
 use worker::report::calendar_text::line;
 use worker::simulation::assume::{Assumptions, EXAMPLE, People};
-use worker::simulation::{Asked, Begun, assumed, campaign, end, keys, simulate};
+use worker::simulation::{Asked, Begun, assumed, campaign, end, from_history, keys, simulate};
 
+use crate::support::line::{csv, lines as lines_of};
 use crate::support::pg::Pg;
 use crate::support::place::Place;
+use crate::support::removing::{Removing, each};
+use crate::support::sending::Base;
 
 const SHIPPED: &str = include_str!("../../jobs.toml");
 const BROAD: &str =
@@ -68,7 +72,14 @@ async fn play(config: &Config, rows: &[KeptRow], seed: u64, skips: bool) -> Cour
     let workplace = Workplace::copy(&config, &keys(seed)).await.unwrap();
     let begun = Begun { config: &config, against: None, rows, now: now() };
     let assumptions = Assumptions::default();
-    let asked = Asked { seed, assumptions: &assumptions, until: None, is_shown: false, skips };
+    let asked = Asked {
+        seed,
+        grounds: &[],
+        assumptions: &assumptions,
+        until: None,
+        is_shown: false,
+        skips,
+    };
     campaign(workplace, &begun, &config, &asked, &assumptions, end(&config)).await.unwrap()
 }
 
@@ -101,12 +112,24 @@ async fn a_seed_tells_the_same_story_on_both_databases() {
     let workplace = Workplace::real(&config, &keys(9)).await.unwrap();
     let begun = Begun { config: &config, against: None, rows: &rows, now: now() };
     let assumptions = Assumptions::default();
-    let asked =
-        Asked { seed: 9, assumptions: &assumptions, until: None, is_shown: false, skips: true };
+    let asked = Asked {
+        seed: 9,
+        grounds: &[],
+        assumptions: &assumptions,
+        until: None,
+        is_shown: false,
+        skips: true,
+    };
     let postgres =
         campaign(workplace, &begun, &config, &asked, &assumptions, end(&config)).await.unwrap();
     assert_eq!(lines(&postgres), lines(&sqlite));
     assert!(postgres.ending.messages > 0);
+    // What is left behind is a history.
+    let after = Workplace::real(&config, &keys(9)).await.unwrap();
+    let (_, said) = from_history(&config, &after.store).await.unwrap();
+    assert!(said[0].starts_with("customers are as they were in the "), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("too few, 6 addresses written to")), "{said:?}");
+    after.close().await;
 }
 
 #[tokio::test]
@@ -114,8 +137,14 @@ async fn if_nobody_reacts_everybody_is_told_at_each_stage_and_removed_once() {
     let (config, rows) = (config(&[]), rows(5));
     let begun = Begun { config: &config, against: None, rows: &rows, now: now() };
     let assumptions = Assumptions::default();
-    let asked =
-        Asked { seed: 1, assumptions: &assumptions, until: None, is_shown: true, skips: true };
+    let asked = Asked {
+        seed: 1,
+        grounds: &[],
+        assumptions: &assumptions,
+        until: None,
+        is_shown: true,
+        skips: true,
+    };
     let simulated = simulate(&begun, &asked).await.unwrap();
     let nobody = &simulated.if_nobody_reacts;
     let told = |stage: &str| {
@@ -143,15 +172,34 @@ fn the_documentation_has_the_assumptions_as_they_are() {
 /// The first weeks, so that it is over soon.
 const FIRST_WEEKS: [&str; 3] = ["simulate", "--until", "2027-01-04"];
 
-#[test]
-fn nothing_real_is_touched_and_nobody_is_called() {
-    let place = Place::new(&[]);
-    let first = place.worker(&["run-once"]);
-    assert_eq!(first.code, Some(0), "{first}");
+/// How often anything outside was reached: the mail server, the host's pages and its webhook,
+/// and Xero.
+fn reached(removing: &Removing) -> [usize; 3] {
+    let Removing { sending, xero, .. } = removing;
+    [sending.smtp.reached(), sending.http.reached(), xero.reached()]
+}
+
+#[tokio::test]
+async fn no_socket_is_opened_with_every_secret_and_address_at_hand() {
+    let removing = Removing::new(Base::Sqlite, &each(0..3)).await;
+    let until = (SystemClock.now() + TimeDelta::days(12)).date_naive().to_string();
+    let simulate = ["simulate", "--until", until.as_str()];
+    let place = &removing.sending.place;
     let before = place.contents();
-    let said = place.worker(&FIRST_WEEKS);
-    assert_eq!(said.code, Some(0), "{said}");
+    let said = removing.done(&simulate, 0);
     assert!(said.out.contains("Nothing real was called or written."), "{said}");
+    assert!(said.out.contains("removed"), "it goes as far as to remove: {said}");
+    assert_eq!(reached(&removing), [0, 0, 0]);
+    assert_eq!(place.contents(), before);
+    // The same configuration reaches all of them where it is meant.
+    removing.prepare().await;
+    removing.approve();
+    removing.ran(0);
+    let [smtp, http, xero] = reached(&removing);
+    assert!(smtp > 0 && http > 0 && xero > 0, "{smtp} {http} {xero}");
+    let before = place.contents();
+    removing.done(&simulate, 0);
+    assert_eq!(reached(&removing), [smtp, http, xero]);
     assert_eq!(place.contents(), before);
 }
 
@@ -163,6 +211,7 @@ fn bad_input_is_answered_with_what_to_do() {
     for (arguments, wanted) in [
         (vec!["simulate", "--until", "2020-01-01"], "has passed: a simulation begins now"),
         (vec!["simulate", "--until", "soon"], "is no time"),
+        (vec!["simulate", "--until", "9999-01-01"], "is more than 10 years away"),
         (vec!["simulate", "--assume", "assume.toml"], "a share lies between 0 and 1"),
         (vec!["simulate", "--assume", "strange.toml"], "unknown field `customer`"),
         (vec!["simulate", "--assume", "missing.toml"], "cannot be read"),
@@ -172,6 +221,40 @@ fn bad_input_is_answered_with_what_to_do() {
         assert_eq!(said.code, Some(2), "{arguments:?}: {said}");
         assert!(said.err.contains(wanted), "{arguments:?}: {said}");
     }
+    for (from, to, wanted) in [
+        ("deadline = 2027-09-13 ", "deadline = 2020-01-01 ", "over since 2020-02-05 00:00"),
+        ("\"17 * * * *\"", "\"17 0 29 feb *\"", "no job begins by"),
+    ] {
+        place.configure(&[(from, to)]);
+        let mut simulate = vec!["simulate"];
+        let soon = (SystemClock.now() + TimeDelta::days(2)).date_naive().to_string();
+        if to.contains("feb") {
+            simulate.extend(["--until", &soon]);
+        }
+        let said = place.worker(&simulate);
+        assert_eq!(said.code, Some(2), "{to}: {said}");
+        assert!(said.err.contains(wanted), "{to}: {said}");
+    }
+}
+
+#[test]
+fn a_history_too_short_to_fit_anything_to_is_called_that() {
+    let place = Place::with_inventory("now.csv", &[]);
+    place.write("now.csv", csv(&lines_of(0..2)));
+    let until = (SystemClock.now() + TimeDelta::days(2)).date_naive().to_string();
+    let simulate = ["simulate", "--until", &until, "--assume", "history"];
+    let said = place.done(&simulate);
+    assert!(said.out.contains("there is no history yet: no run has counted"), "{said}");
+    assert!(said.out.contains("come_back 0.6 as written: too few, 0 removed"), "{said}");
+    place.done(&["run-once"]);
+    let said = place.done(&simulate);
+    assert!(said.out.contains("the history is one day long: "), "{said}");
+    assert!(said.out.contains("nobody was told so often"), "{said}");
+    // A file of that name is told by its folder.
+    place.write("history", "[customers]\nfollow = [2.0]\n");
+    let said = place.worker(&["simulate", "--assume", "./history"]);
+    assert_eq!(said.code, Some(2), "{said}");
+    assert!(said.err.contains("customers.follow is 2"), "{said}");
 }
 
 #[test]

@@ -10,6 +10,9 @@ mod chance;
 mod course;
 #[cfg(test)]
 mod example;
+mod habits;
+#[cfg(test)]
+mod habits_tests;
 mod hazard;
 mod history;
 mod interval;
@@ -27,6 +30,7 @@ use crate::domain::daily::Measure;
 pub use capacity::{Capacity, Fit};
 pub use chance::Chance;
 use course::{AGES, Ahead, State};
+pub use habits::{Habits, LEAST_SEEN, LEAST_YEARS, Seen};
 use hazard::Evidence;
 pub use history::{Cohort, Cohorts, History};
 pub use interval::{Interval, LEVEL};

@@ -3,9 +3,9 @@
 use chrono::{Days, NaiveDate};
 use serde::Serialize;
 
-use crate::domain::forecast::Interval;
+use crate::domain::forecast::{Interval, Point};
 use crate::report::chart::{Band, Bar, Bars, Line, LineChart, Mark, grouped};
-use crate::report::document::Document;
+use crate::report::document::{Document, StageRow};
 use crate::report::text::foreseen;
 
 /// Widths that drawings are made for, in units that are about a pixel.
@@ -13,6 +13,8 @@ const WIDE: f64 = 880.0;
 const NARROW: f64 = 330.0;
 /// Days after the telling that the curves show.
 const CURVE: usize = 45;
+/// Where fewer are left to watch, one of them moves a curve by more than anybody could see in it.
+const WATCHED: u64 = 10;
 
 /// A drawing with what stands around it.
 #[derive(Serialize)]
@@ -220,14 +222,23 @@ pub(super) fn funnel(document: &Document) -> Figure {
 pub(super) fn curves(document: &Document) -> Option<Figure> {
     const COLOURS: [&str; 6] = ["c1", "c2", "c3", "c4", "c5", "c6"];
     let zero = NaiveDate::from_ymd_opt(2000, 1, 1)?;
-    let told: Vec<_> =
-        document.funnel.stages.iter().filter(|stage| stage.curve.len() > 1).collect();
+    let watched = |stage: &StageRow| {
+        let points = stage.curve.iter().take(CURVE + 1);
+        points.take_while(|point| point.at_risk >= WATCHED).copied().collect::<Vec<Point>>()
+    };
+    let told: Vec<(&str, Vec<Point>)> = document
+        .funnel
+        .stages
+        .iter()
+        .map(|stage| (stage.stage.as_str(), watched(stage)))
+        .filter(|(_, points)| points.len() > 1)
+        .collect();
     if told.is_empty() {
         return None;
     }
-    let bars = told.iter().map(|stage| {
-        let ready = stage.ready_after(CURVE).map_or(0.0, |share| 100.0 * share.middle);
-        format!("{} {ready:.1}%", stage.stage)
+    let bars = told.iter().map(|(stage, points)| {
+        let ready = points.last().map_or(0.0, |point| 100.0 * point.ready.middle);
+        format!("{stage} {ready:.1}%")
     });
     let description = format!("Ready by then: {}.", bars.collect::<Vec<_>>().join(", "));
     let mut chart = LineChart {
@@ -241,17 +252,17 @@ pub(super) fn curves(document: &Document) -> Option<Figure> {
         counts_days: true,
     };
     let mut legend = Vec::new();
-    for (stage, class) in told.iter().zip(COLOURS.iter().cycle()) {
-        let points = stage.curve.iter().take(CURVE + 1);
+    for ((stage, points), class) in told.iter().zip(COLOURS.iter().cycle()) {
         chart.lines.push(Line {
             class,
             name: String::new(),
             points: points
+                .iter()
                 .map(|point| (zero + Days::new(point.days as u64), 100.0 * point.ready.middle))
                 .collect(),
             is_stepped: true,
         });
-        legend.push(key(class, &stage.stage));
+        legend.push(key(class, stage));
     }
     let caption = "Percent of those told that are ready, by days since they were told.";
     Some(lines("curves", &chart, legend, caption))

@@ -12,6 +12,7 @@ use super::charts::{self, Figure};
 use super::tables::{Table, words};
 use super::{STYLE, render, sentence};
 use crate::report::calendar::{Course, Simulated};
+use crate::report::calendar_text::spoken;
 use crate::report::chart::grouped;
 use crate::report::text::foreseen;
 
@@ -126,7 +127,7 @@ fn part(id: &'static str, title: String, course: &Course, zone: Tz) -> Part {
     let end = &course.ending;
     let tile = |name, value: String| Tile { name, value };
     let tiles = vec![
-        tile("Ready at the deadline", percent(end.ready_percent_at_deadline)),
+        tile("Ready at deadline", percent(end.ready_percent_at_deadline)),
         tile("Ready at the end", grouped(end.ready)),
         tile("Awaiting at the end", grouped(end.awaiting)),
         tile("Messages", grouped(end.messages)),
@@ -153,7 +154,7 @@ fn part(id: &'static str, title: String, course: &Course, zone: Tz) -> Part {
     }
     let days = course.days.iter().map(|day| {
         let counts: Vec<String> =
-            day.counts.iter().map(|(what, count)| format!("{what} {count}")).collect();
+            day.counts.iter().map(|(what, count)| format!("{} {count}", spoken(what))).collect();
         vec![day.day.format("%Y-%m-%d %a").to_string(), counts.join(" · ")]
     });
     tables.push(words("Day by day", &["day", "what happens"], days.collect(), true));

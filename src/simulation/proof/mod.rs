@@ -3,6 +3,7 @@
 //! what was promised, after every step. A story that breaks a promise is made as short as it
 //! can be and still break it.
 
+mod ending;
 mod judge;
 mod perform;
 mod scene;

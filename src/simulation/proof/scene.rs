@@ -112,7 +112,7 @@ impl Story {
             let has_second = happens(&mut chance, 0.35);
             // Every third tenant is somebody else's, too.
             for place in 0..=below(&mut chance, 3) {
-                let is_shared = happens(&mut chance, 0.3);
+                let is_shared = happens(&mut chance, 0.5);
                 let owner = if is_shared { number / 2 } else { number };
                 let of = format!("{} {owner} {place} {is_shared}", self.seed);
                 let tenant = made("tenant", of).to_string();

@@ -5,6 +5,7 @@
 
 mod advance;
 mod lease;
+mod mailed;
 mod record;
 mod sharing;
 mod story;
@@ -23,6 +24,7 @@ use super::{Error, Store, Tx, with_db, with_tx};
 pub use advance::{Advanced, Ended, Shown, Start};
 pub use lease::{Lease, Leased, Leasing, Spent, Wanted};
 pub(super) use lease::{lock as leasing_lock, pause as pause_within};
+pub use mailed::Mailed;
 pub use sharing::Others;
 pub use story::PromptStory;
 

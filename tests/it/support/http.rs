@@ -52,7 +52,7 @@ pub struct HttpServer {
     pub requests: Notes<Request>,
     /// Set for one that speaks TLS.
     pub certificate: Option<String>,
-    _standin: Standin,
+    standin: Standin,
 }
 
 impl HttpServer {
@@ -100,7 +100,12 @@ impl HttpServer {
                 }
             }
         });
-        Self { port: standin.port, requests, certificate, _standin: standin }
+        Self { port: standin.port, requests, certificate, standin }
+    }
+
+    /// Connections that came in, whether or not anything was said over them.
+    pub fn reached(&self) -> usize {
+        self.standin.reached()
     }
 
     pub fn url(&self, path: &str) -> url::Url {

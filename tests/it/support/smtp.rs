@@ -81,7 +81,7 @@ pub struct SmtpServer {
     /// Every command with its connection, credentials left out.
     pub commands: Notes<(usize, String)>,
     directory: TempDir,
-    _standin: Standin,
+    standin: Standin,
 }
 
 /// How a server is.
@@ -145,12 +145,17 @@ impl SmtpServer {
             let serving = Arc::clone(&serving);
             async move { serving.serve(stream, number).await }
         });
-        Self { port: standin.port, received, commands, directory, _standin: standin }
+        Self { port: standin.port, received, commands, directory, standin }
     }
 
     /// The file with the certificate to trust.
     pub fn roots(&self) -> PathBuf {
         self.directory.path().join("roots.pem")
+    }
+
+    /// Connections that came in, whether or not anything was said over them.
+    pub fn reached(&self) -> usize {
+        self.standin.reached()
     }
 
     /// How many connections were made.

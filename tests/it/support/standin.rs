@@ -2,6 +2,7 @@
 //! also serve a worker that is another process, and one that gets killed.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 /// A listening socket on this machine. Dropping it closes all its connections.
 pub struct Standin {
     pub port: u16,
+    reached: Arc<AtomicUsize>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -33,6 +35,8 @@ impl Standin {
         listener.set_nonblocking(true).expect("a socket that does not block");
         let port = listener.local_addr().expect("an address").port();
         let (stop, stopped) = oneshot::channel();
+        let reached = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&reached);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -43,6 +47,7 @@ impl Standin {
                 let accepting = async {
                     for number in 0.. {
                         let (stream, _) = listener.accept().await.expect("a connection");
+                        counted.fetch_add(1, Ordering::SeqCst);
                         stream.set_nodelay(true).expect("an option that every socket has");
                         tokio::spawn(serve(stream, number));
                     }
@@ -50,7 +55,12 @@ impl Standin {
                 tokio::select! { () = accepting => {}, _ = stopped => {} }
             });
         });
-        Self { port, stop: Some(stop), thread: Some(thread) }
+        Self { port, reached, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Connections that came in, whether or not anything was said over them.
+    pub fn reached(&self) -> usize {
+        self.reached.load(Ordering::SeqCst)
     }
 }
 

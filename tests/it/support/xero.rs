@@ -65,11 +65,11 @@ pub struct XeroServer {
     /// Its certificate, if it speaks TLS.
     pub certificate: Option<String>,
     served: Arc<Served>,
-    _standin: Standin,
+    standin: Standin,
 }
 
 struct Served {
-    model: Mutex<Xero>,
+    model: Arc<Mutex<Xero>>,
     clock: Arc<dyn Clock>,
     identity: Option<Identity>,
     requests: Notes<Request>,
@@ -85,18 +85,23 @@ type Witness = Arc<dyn Fn(&Request, bool) -> Option<Reaction> + Send + Sync>;
 
 impl XeroServer {
     pub fn start(model: Xero, clock: Arc<dyn Clock>) -> Self {
-        Self::serving(model, clock, None)
+        Self::serving(Arc::new(Mutex::new(model)), clock, None)
     }
 
     /// With a certificate that nobody knows.
     pub fn encrypted(model: Xero, clock: Arc<dyn Clock>) -> Self {
-        Self::serving(model, clock, Some(Identity::of("localhost")))
+        Self::serving(Arc::new(Mutex::new(model)), clock, Some(Identity::of("localhost")))
     }
 
-    fn serving(model: Xero, clock: Arc<dyn Clock>, identity: Option<Identity>) -> Self {
+    /// A model that others have too.
+    pub fn sharing(model: Arc<Mutex<Xero>>, clock: Arc<dyn Clock>) -> Self {
+        Self::serving(model, clock, None)
+    }
+
+    fn serving(model: Arc<Mutex<Xero>>, clock: Arc<dyn Clock>, identity: Option<Identity>) -> Self {
         let certificate = identity.as_ref().map(|identity| identity.pem.clone());
         let served = Arc::new(Served {
-            model: Mutex::new(model),
+            model,
             clock,
             identity,
             requests: Notes::default(),
@@ -108,7 +113,12 @@ impl XeroServer {
         let shared = Arc::clone(&served);
         let standin = Standin::start(move |stream, _| serve(stream, Arc::clone(&shared)));
         let requests = served.requests.clone();
-        Self { port: standin.port, requests, certificate, served, _standin: standin }
+        Self { port: standin.port, requests, certificate, served, standin }
+    }
+
+    /// Connections that came in, whether or not anything was said over them.
+    pub fn reached(&self) -> usize {
+        self.standin.reached()
     }
 
     /// The address of all its parts.
