@@ -35,7 +35,10 @@ impl World {
 
     /// A message reached an address: what its mailbox makes of it.
     pub(super) fn is_told(&mut self, at: DateTime<Utc>, key: &str) -> Mailbox {
-        let mailbox = mailbox(self.seed, key, self.assumed.mail.dead_addresses);
+        let mailbox = match self.dead.contains(key) {
+            true => Mailbox::Returns,
+            false => mailbox(self.seed, key, self.assumed.mail.dead_addresses),
+        };
         if mailbox == Mailbox::Read
             && let Some(person) = self.people.get_mut(key)
             && let Some(after) = person.hears(self.seed, &self.assumed.customers)

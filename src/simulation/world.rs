@@ -86,6 +86,8 @@ pub struct World {
     pub(super) of_tenant: HashMap<TenantId, Vec<usize>>,
     pub(super) of_grant: HashMap<GrantId, Vec<usize>>,
     pub(super) people: BTreeMap<String, Person>,
+    /// Whose mail comes back since some day.
+    pub(super) dead: BTreeSet<String>,
     /// Everybody's one spelling, former ones too.
     pub(super) names: BTreeSet<String>,
     pub(super) xero: Arc<Mutex<Xero>>,
@@ -149,6 +151,7 @@ impl World {
             of_tenant: HashMap::new(),
             of_grant: HashMap::new(),
             people: BTreeMap::new(),
+            dead: BTreeSet::new(),
             names: BTreeSet::new(),
             xero: Arc::new(Mutex::new(Xero::new(seed.0))),
             agenda: BTreeMap::new(),
@@ -305,6 +308,11 @@ impl World {
             app.scopes = app.scopes.union(scopes);
         }
         self.stirs += 1;
+    }
+
+    /// Nobody reads somebody's mail any more.
+    pub(super) fn dies(&mut self, key: String) {
+        self.dead.insert(key);
     }
 
     /// Puts a deed on the agenda.

@@ -42,6 +42,8 @@ pub enum What {
     Register,
     /// A plan of removals is drawn up.
     Plan,
+    /// Nobody reads somebody's mail any more: it comes back.
+    Dies(usize),
 }
 
 /// Something that goes wrong on a day of the story.
@@ -92,7 +94,7 @@ impl Story {
         let customers = 2 + below(&mut chance, 6);
         let count = below(&mut chance, 9);
         let troubles = (0..count).map(|_| {
-            let what = match below(&mut chance, 17) {
+            let what = match below(&mut chance, 18) {
                 0..=3 => What::Crash(Crash {
                     after: below(&mut chance, 3) as u64,
                     is_done: happens(&mut chance, 0.5),
@@ -108,6 +110,7 @@ impl Story {
                 13 => What::Reconnect(below(&mut chance, customers)),
                 14 => What::Require,
                 15 => What::Plan,
+                16 => What::Dies(below(&mut chance, customers)),
                 _ => What::Cap([0, 1, 2, 50][below(&mut chance, 4)]),
             };
             Trouble { day: day(&mut chance), what }

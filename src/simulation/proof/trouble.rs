@@ -82,6 +82,9 @@ impl Telling {
                 self.play(config, now).vouch().await?;
             }
             What::Register => self.shared.world().register(ScopeText::read(ANOTHER).set),
+            What::Dies(number) => {
+                self.shared.world().dies(format!("person{number}@customer{number}.example"));
+            }
             What::Plan => return self.plan(config).await,
         }
         Ok(None)
