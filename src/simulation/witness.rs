@@ -90,10 +90,12 @@ impl World {
         Some((stored.link.clone()?, scopes.map_or(ScopeSet::EMPTY, |text| text.set)))
     }
 
-    /// Whether a row is known to lack a required scope.
+    /// Whether anything in a row is known to lack a required scope.
     fn lacks(&self, at: usize) -> bool {
         self.held(at).is_some_and(|(link, held)| {
-            !held.is_empty() && !link.is_manual && !held.missing(link.required).is_empty()
+            let known = [Some(held).filter(|held| !held.is_empty()), self.token(at)];
+            let mut known = known.into_iter().flatten();
+            !link.is_manual && known.any(|held| !held.missing(link.required).is_empty())
         })
     }
 
@@ -112,17 +114,21 @@ impl World {
         })
     }
 
+    /// What the access token in a row shows.
+    fn token(&self, at: usize) -> Option<ScopeSet> {
+        let token = self.rows[at].as_ref()?.row.raw().get(Column::AccessToken)?;
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+        let scopes = ScopeText::read(&claims["scope"].to_string()).set;
+        Some(scopes).filter(|scopes| !scopes.is_empty())
+    }
+
     /// Whether the access token in a row shows all that is required.
     fn has_ready_token(&self, at: usize) -> bool {
-        let Some(stored) = &self.rows[at] else { return false };
-        let Some(link) = &stored.link else { return false };
-        let claims = || -> Option<serde_json::Value> {
-            let token = stored.row.raw().get(Column::AccessToken)?;
-            let claims = token.split('.').nth(1)?;
-            serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
-        };
-        let scopes = claims().map(|claims| ScopeText::read(&claims["scope"].to_string()).set);
-        scopes.is_some_and(|held| !held.is_empty() && held.missing(link.required).is_empty())
+        let required = self.held(at).map(|(link, _)| link.required);
+        required
+            .zip(self.token(at))
+            .is_some_and(|(required, held)| held.missing(required).is_empty())
     }
 
     /// The worker never learned what became of the last parcel.
@@ -227,6 +233,7 @@ impl World {
             ConnectionKey::of(None, link.tenant.id, Some(link.user)).0
         };
         let is_awaited = self.lacks(place);
+        let is_known = !held.is_empty() || self.token(place).is_some();
         let has_ready_token = of_grant.iter().any(|at| self.has_ready_token(*at));
         let is_ready = |at: usize| {
             self.held(at).is_some_and(|(other, held)| {
@@ -245,7 +252,7 @@ impl World {
             key: ConnectionKey(key),
             responsible,
             is_awaited,
-            is_known: !held.is_empty(),
+            is_known,
             is_manual: link.is_manual,
             has_ready_token,
             is_covered,

@@ -241,6 +241,7 @@ impl Telling {
         };
         if finished.is_none() {
             self.crashes += 1;
+            self.judge.died(self.clock.now(), config);
             self.note("the worker's process died".to_owned());
         }
         finished

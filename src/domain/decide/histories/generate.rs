@@ -91,15 +91,16 @@ fn held() -> impl Strategy<Value = Held> {
 
 fn done() -> impl Strategy<Value = Done> {
     (
-        0..4usize,
+        (0..4usize, prop::bool::weighted(0.3)),
         any::<bool>(),
         prop::sample::select(RemovalState::ALL.to_vec()),
         -50..0i64,
         any::<bool>(),
     )
-        .prop_map(|(tenant, same_person, state, day, returned)| Done {
+        .prop_map(|((tenant, own), same_person, state, day, returned)| Done {
             tenant,
-            same_person,
+            own,
+            same_person: own || same_person,
             state,
             day,
             returned,

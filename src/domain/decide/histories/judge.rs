@@ -43,7 +43,7 @@ impl Story {
             && in_plan
             && self.was_told(number)
             && !self.was_removed_or_may_be(number)
-            && !self.waits_for_another()
+            && !self.waits_for_another(number)
     }
 
     /// What a message is worth for a connection as it is now.
@@ -93,15 +93,14 @@ impl Story {
         self.done.iter().filter(|done| done.tenant == number).any(|done| match done.state {
             RemovalState::Removed | RemovalState::Deleting | RemovalState::Unknown => true,
             RemovalState::Leased => day(done.day) + LEASE > self.now(),
-            // Of a stranger's connection: they say nothing about this one.
-            RemovalState::Queued
-            | RemovalState::Gone
-            | RemovalState::SetAside
-            | RemovalState::Dropped => false,
+            // Of a stranger's connection these say nothing about this one.
+            RemovalState::SetAside => done.own,
+            RemovalState::Queued => done.own && day(done.day) + LEASE > self.now(),
+            RemovalState::Gone | RemovalState::Dropped => false,
         })
     }
 
-    fn waits_for_another(&self) -> bool {
+    fn waits_for_another(&self, number: usize) -> bool {
         let awaited = |done: &Done| match done.state {
             RemovalState::Removed => {
                 !done.returned && day(done.day) + TimeDelta::days(WAIT_DAYS) > self.now()
@@ -110,7 +109,9 @@ impl Story {
             RemovalState::Leased => day(done.day) + LEASE > self.now(),
             _ => false,
         };
-        self.one_each && self.done.iter().any(|done| done.same_person && awaited(done))
+        let is_other = |done: &&Done| !(done.own && done.tenant == number);
+        self.one_each
+            && self.done.iter().filter(is_other).any(|done| done.same_person && awaited(done))
     }
 
     pub(super) fn judged(&self) -> BTreeSet<ConnectionKey> {

@@ -75,6 +75,8 @@ struct Held {
 struct Done {
     /// Whose tenant: a connection of the grant, or a stranger's.
     tenant: usize,
+    /// Of that very connection.
+    own: bool,
     same_person: bool,
     state: RemovalState,
     /// Days from the deadline's first date.
@@ -198,7 +200,7 @@ impl Story {
         for (number, done) in self.done.iter().enumerate() {
             let stranger = ConnectionKey(Uuid::from_u128(5000 + number as u128));
             past.add_removal(PastRemoval {
-                connection: stranger,
+                connection: if done.own { key(done.tenant) } else { stranger },
                 tenant: tenant(done.tenant),
                 grant: if done.same_person { own } else { GrantId(Uuid::from_u128(7)) },
                 people: Vec::new(),

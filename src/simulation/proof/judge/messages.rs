@@ -1,6 +1,8 @@
 //! What was handed over, against the promises.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{InForce, Judge, Verdict, broken};
 use crate::domain::win_back::is_win_back;
@@ -108,7 +110,10 @@ impl Judge {
         let days = self.of_stage.entry(stage.to_owned()).or_default();
         let on_day = days.entry(day).or_default();
         *on_day += 1;
-        let (on_day, step) = (*on_day, days.range(..day).count());
+        let on_day = *on_day;
+        let before: BTreeSet<&NaiveDate> =
+            days.range(..day).map(|(day, _)| day).chain(self.died.range(..day)).collect();
+        let step = before.len();
         if force.config.prompts.ramp.get(step).is_some_and(|most| on_day > *most) {
             let what = format!("{on_day} messages of {stage} on its day {}", step + 1);
             return broken("bounded", at, what);

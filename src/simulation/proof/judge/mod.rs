@@ -59,6 +59,8 @@ pub(super) struct Judge {
     named: BTreeMap<Uuid, (DateTime<Utc>, ScopeSet)>,
     /// Messages of each stage on each day.
     of_stage: BTreeMap<String, BTreeMap<NaiveDate, u32>>,
+    /// Days on which a process died, which may have sent something for all that it knows.
+    died: BTreeSet<NaiveDate>,
     /// Removals without an answer, one after the other, in a run.
     lost: (u64, u32),
     asked: usize,
@@ -84,6 +86,11 @@ impl Judge {
     /// Messages came back.
     pub(super) fn bounce(&mut self, prompts: impl IntoIterator<Item = Uuid>) {
         self.bounced.extend(prompts);
+    }
+
+    /// The worker's process died.
+    pub(super) fn died(&mut self, at: DateTime<Utc>, config: &Config) {
+        self.died.insert(at.with_timezone(&config.campaign.zone).date_naive());
     }
 
     /// Judges what was seen since the last time.
