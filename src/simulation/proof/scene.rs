@@ -63,9 +63,6 @@ impl Story {
             stage("final-notice", "final-notice", StageDay::Before(19), true),
             stage("stopped", "stopped", StageDay::After(1), false),
         ];
-        // With few calls a minute, removing takes minutes.
-        let mut pace = Seed(self.seed).about("pace", "");
-        config.xero.calls_per_minute = if happens(&mut pace, 0.3) { 2 } else { 60 };
         config.prompts.enabled = true;
         config.prompts.max_per_run = Some([1, 3, 100][below(&mut chance, 3)]);
         config.prompts.max_per_day = Some([2, 5, 100][below(&mut chance, 3)]);
