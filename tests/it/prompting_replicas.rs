@@ -109,10 +109,14 @@ fn other_stages() -> [&'static str; 2] {
     [&SHIPPED[stage("invitation")..stage("reminder")], &SHIPPED[stage("second-reminder")..end]]
 }
 
-const ROUNDS: usize = 100;
+/// Rounds for each number of workers, a hundred together; `ROUNDS=100 cargo test …` runs more.
+fn rounds() -> usize {
+    std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(50)
+}
+
 const PEOPLE: usize = 24;
 
-/// A hundred rounds in which so many workers run and are killed: in every second round all of
+/// Rounds in which so many workers run and are killed: in every second round all of
 /// them, when the mail server has a random message whole and has not answered; in the others
 /// each after a random time.
 async fn killed_at_random(count: usize, seed: u64) {
@@ -134,7 +138,7 @@ async fn killed_at_random(count: usize, seed: u64) {
     let whole = started.elapsed();
     sending.forget_prompts().await;
     let mut random = StdRng::seed_from_u64(seed);
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let at_a_message = round % 2 == 0;
         if at_a_message {
             countdown.store(random.random_range(0..PEOPLE), Ordering::SeqCst);
