@@ -111,7 +111,7 @@ fn other_stages() -> [&'static str; 2] {
 
 /// Rounds for each number of workers, a hundred together; `ROUNDS=100 cargo test …` runs more.
 fn rounds() -> usize {
-    std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(50)
+    std::env::var_os("ROUNDS").and_then(|rounds| rounds.to_str()?.parse().ok()).unwrap_or(50)
 }
 
 const PEOPLE: usize = 24;
