@@ -13,7 +13,7 @@ WORKDIR /src
 # stays as long as those two do.
 COPY Cargo.toml Cargo.lock ./
 RUN set -e; \
-    for target in src benches/report benches/running benches/scan benches/send benches/xero examples/make_connections; do \
+    for target in src benches/report benches/running benches/scan benches/send benches/simulate benches/xero examples/make_connections; do \
         mkdir -p "$target"; \
         echo 'fn main() {}' >"$target/main.rs"; \
     done; \
