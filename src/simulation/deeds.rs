@@ -106,8 +106,8 @@ impl World {
             person.is_decided = is_done;
         }
         if has_consented {
-            // A removal may have been under way.
-            let is_removing = !self.xero().removed().is_empty();
+            // What is still to be removed depends on who comes back.
+            let is_removing = at < self.deadline && !self.xero().removed().is_empty();
             self.stirs += u64::from(is_removing);
             let what = match way {
                 Way::Right => "consented",

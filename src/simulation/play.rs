@@ -1,8 +1,6 @@
 //! A campaign from its beginning to its end: fires of the schedule one after the other, and
 //! between them what people do.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -14,7 +12,6 @@ use crate::config::{Config, Job, Step};
 use crate::domain::campaign::{Approval as Wanted, StageDay};
 use crate::domain::confirmation::{Confirmation, Subject};
 use crate::domain::reason::Code;
-use crate::inventory::Column;
 use crate::jobs::outcomes::{self, Import};
 use crate::jobs::progress::Unwatched;
 use crate::jobs::reporting::{About, gather};
@@ -153,10 +150,7 @@ impl<'a> Play<'a> {
 
     pub(super) fn skipping(&self) -> Skipping {
         let world = self.shared.world();
-        let rows = world.inventory();
-        let zones: HashSet<chrono_tz::Tz> =
-            rows.iter().filter_map(|row| row.raw().get(Column::TimeZone)?.parse().ok()).collect();
-        Skipping::new(self.config, zones, rows.len())
+        Skipping::new(self.config, world.zones(self.config.campaign.zone))
     }
 
     /// The next time at which a job begins, and the jobs that do.

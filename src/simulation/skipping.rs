@@ -2,16 +2,21 @@
 //! anything, nothing is due, or nobody is at work. What is left is what does something, and a
 //! run from time to time that counts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::config::{Config, Step};
+use crate::domain::grant::ConnectionKey;
 use crate::domain::reason::Code;
 use crate::jobs::run::Finished;
+
+/// What holds something back until somebody is at work.
+const CLOSED: [Code; 3] = [Code::OutsideHours, Code::NotAWorkingDay, Code::Holiday];
 
 /// Days without a count, where nobody did anything.
 const IDLE_DAYS: i64 = 7;
@@ -36,17 +41,20 @@ struct Last {
     day: NaiveDate,
     changes: u64,
     prompts: Left,
+    /// The zones in which somebody waits for the hours in which they are at work.
+    waiting: HashSet<Tz>,
     removals: Left,
-    /// The stages that were due, and the zones in which everybody was told of them.
+    /// The stages that were due.
     stages: Vec<String>,
-    served: HashSet<Tz>,
-    /// Something comes due by days, whoever was told of the stages.
+    /// Something comes due by days, whatever the stages are.
     by_days: bool,
 }
 
 /// Decides which runs may be left out.
 pub(super) struct Skipping {
-    zones: HashSet<Tz>,
+    zones: HashMap<ConnectionKey, HashSet<Tz>>,
+    /// All of them.
+    anywhere: HashSet<Tz>,
     /// By the name of the job.
     last: BTreeMap<String, Last>,
     /// Changes that the guard does not mind together.
@@ -57,6 +65,7 @@ pub(super) struct Skipping {
 
 #[derive(Deserialize)]
 struct Held {
+    connection_key: Uuid,
     action: String,
     reasons: Vec<HeldReason>,
 }
@@ -76,10 +85,11 @@ pub(super) struct News {
 }
 
 impl Skipping {
-    /// For people in these zones, and so many rows.
-    pub(super) fn new(config: &Config, zones: HashSet<Tz>, rows: usize) -> Self {
-        let mut zones = zones;
-        zones.insert(config.campaign.zone);
+    /// By the zones of those who are responsible for each connection.
+    pub(super) fn new(config: &Config, zones: HashMap<ConnectionKey, HashSet<Tz>>) -> Self {
+        let mut anywhere: HashSet<Tz> = zones.values().flatten().copied().collect();
+        anywhere.insert(config.campaign.zone);
+        let rows = zones.len();
         let share = config.guard.max_change_percent.clamp(0.0, 100.0);
         #[expect(
             clippy::cast_possible_truncation,
@@ -93,7 +103,7 @@ impl Skipping {
             2_501..=20_000 => 2,
             _ => 4,
         };
-        Self { zones, last: BTreeMap::new(), tolerated, days }
+        Self { zones, anywhere, last: BTreeMap::new(), tolerated, days }
     }
 
     /// Whether a run would do nothing.
@@ -116,10 +126,7 @@ impl Skipping {
         let waits = match last.prompts {
             Left::Nothing => false,
             Left::Tomorrow => is_new_day,
-            Left::AtWork => {
-                let is_served = |zone: &Tz| last.served.contains(zone) && !last.by_days;
-                self.zones.iter().any(|zone| !is_served(zone) && is_open(zone))
-            }
+            Left::AtWork => last.waiting.iter().any(is_open),
             Left::AnyTime => true,
         };
         let removes = match last.removals {
@@ -130,7 +137,8 @@ impl Skipping {
         };
         let gap = if changes == 0 { IDLE_DAYS } else { self.days };
         let is_time_to_count = (day - last.day).num_days() >= gap;
-        !(waits || removes || is_time_to_count || (is_new_day && last.stages != due(config, now)))
+        let is_due = is_new_day && (last.by_days || last.stages != due(config, now));
+        !(waits || removes || is_time_to_count || is_due)
     }
 
     /// Takes note of a run.
@@ -143,33 +151,65 @@ impl Skipping {
         finished: &mut Finished,
     ) -> io::Result<()> {
         let campaign = &config.campaign;
-        let mut last = self.last.remove(job).unwrap_or_default();
         let stages = due(config, now);
-        if news.stirred || stages != last.stages {
-            last.served.clear();
-        }
-        let seen = Seen::of(steps, finished)?;
-        if !seen.is_capped && seen.prompts < Left::AnyTime {
-            let open = |zone: &&Tz| campaign.working.closed(**zone, now).is_none();
-            last.served.extend(self.zones.iter().filter(open));
-        }
+        let seen = self.seen(steps, finished)?;
         // What follows a removal, or an exemption that ends.
-        last.by_days = is(finished.progress.removed) || is(finished.progress.exempt);
+        let by_days = is(finished.progress.removed) || is(finished.progress.exempt);
         let is_all_spent = seen.is_spent
             || (seen.is_ramped && stages.len() <= 1 && !is(finished.progress.removed));
-        last.prompts = match seen.prompts {
+        let prompts = match seen.prompts {
             Left::AtWork if is_all_spent => Left::Tomorrow,
-            // What follows a removal, or an exemption that ends, comes due by days.
-            Left::Nothing if is(finished.progress.removed) => Left::Tomorrow,
-            Left::Nothing if is(finished.progress.exempt) => Left::Tomorrow,
             left => left,
         };
-        last.removals = seen.removals;
-        last.day = now.with_timezone(&campaign.zone).date_naive();
-        last.changes = news.changes;
-        last.stages = stages;
+        let last = Last {
+            day: now.with_timezone(&campaign.zone).date_naive(),
+            changes: news.changes,
+            prompts,
+            waiting: seen.waiting,
+            removals: seen.removals,
+            stages,
+            by_days,
+        };
         self.last.insert(job.to_owned(), last);
         Ok(())
+    }
+
+    fn seen(&self, steps: &[Step], finished: &mut Finished) -> io::Result<Seen> {
+        let mut seen = Seen::default();
+        let stops = |step: Step| {
+            let lasting = [Code::SwitchedOff, Code::Paused, Code::NotConfirmed];
+            let gates = &finished.plan.blocked_by;
+            gates.iter().any(|gate| gate.step == step.as_str() && lasting.contains(&gate.code))
+        };
+        let prompts = steps.contains(&Step::Prompt) && !stops(Step::Prompt);
+        let removes = steps.contains(&Step::Remove) && !stops(Step::Remove);
+        let progress = &finished.progress;
+        if is(progress.failures) || is(progress.prompts_unknown) {
+            (seen.prompts, seen.removals) = (Left::AnyTime, Left::AnyTime);
+            return Ok(seen);
+        }
+        if removes && is(progress.removals_done) {
+            // A consent may have crossed one, which is answered at any hour.
+            seen.removals = Left::AnyTime;
+        } else if removes && is(progress.removals_planned) {
+            seen.removals = Left::AtWork;
+        }
+        if prompts && progress.prompts_planned > progress.prompts_sent {
+            seen.prompts = Left::AtWork;
+            seen.waiting.clone_from(&self.anywhere);
+        }
+        finished.plan.held_back.each(|held: Held| {
+            if held.action == Step::Prompt.as_str() {
+                if prompts && seen.hold_prompt(&held) {
+                    let zones = self.zones.get(&ConnectionKey(held.connection_key));
+                    seen.waiting.extend(zones.unwrap_or(&self.anywhere));
+                }
+            } else if removes {
+                seen.hold_removal(&held);
+            }
+            Ok(())
+        })?;
+        Ok(seen)
     }
 }
 
@@ -192,67 +232,45 @@ fn is(count: Option<u64>) -> bool {
 struct Seen {
     prompts: Left,
     removals: Left,
+    waiting: HashSet<Tz>,
     /// The day's messages are used up.
     is_spent: bool,
     /// So are those of a stage.
     is_ramped: bool,
-    /// Somebody whose hours were open was not told, because of a cap.
-    is_capped: bool,
 }
 
 impl Seen {
-    fn of(steps: &[Step], finished: &mut Finished) -> io::Result<Self> {
-        let mut seen = Self::default();
-        let stops = |step: Step| {
-            let lasting = [Code::SwitchedOff, Code::Paused, Code::NotConfirmed];
-            let gates = &finished.plan.blocked_by;
-            gates.iter().any(|gate| gate.step == step.as_str() && lasting.contains(&gate.code))
-        };
-        let prompts = steps.contains(&Step::Prompt) && !stops(Step::Prompt);
-        let removes = steps.contains(&Step::Remove) && !stops(Step::Remove);
-        let progress = &finished.progress;
-        if is(progress.failures) || is(progress.prompts_unknown) {
-            (seen.prompts, seen.removals) = (Left::AnyTime, Left::AnyTime);
-            return Ok(seen);
+    /// Whether its people wait for their hours.
+    fn hold_prompt(&mut self, held: &Held) -> bool {
+        self.is_spent |= held.has(&[Code::MaxPerDay]);
+        self.is_ramped |= held.has(&[Code::Ramp]);
+        let capped = [Code::MaxPerRun, Code::MaxPerDay, Code::Ramp, Code::MaxPerAddressPerDay];
+        if held.has(&[Code::RetryLater, Code::InFlight]) {
+            self.prompts = Left::AnyTime;
+            return false;
         }
-        if removes && (is(progress.removals_done) || is(progress.removals_planned)) {
-            seen.removals = Left::AtWork;
+        let waits = held.has(&CLOSED) || held.has(&capped);
+        if waits {
+            self.prompts = self.prompts.max(Left::AtWork);
         }
-        if prompts && progress.prompts_planned > progress.prompts_sent {
-            seen.prompts = Left::AtWork;
-        }
-        finished.plan.held_back.each(|held: Held| {
-            seen.hold(&held, prompts, removes);
-            Ok(())
-        })?;
-        Ok(seen)
+        waits
     }
 
-    fn hold(&mut self, held: &Held, prompts: bool, removes: bool) {
-        let has = |code: Code| held.reasons.iter().any(|reason| reason.code == code.as_str());
-        let any = |codes: &[Code]| codes.iter().any(|code| has(*code));
-        let closed = [Code::OutsideHours, Code::NotAWorkingDay, Code::Holiday];
-        if held.action == Step::Prompt.as_str() {
-            if !prompts {
-                return;
-            }
-            self.is_spent |= has(Code::MaxPerDay);
-            self.is_ramped |= has(Code::Ramp);
-            let capped = [Code::MaxPerRun, Code::MaxPerDay, Code::Ramp, Code::MaxPerAddressPerDay];
-            self.is_capped |= any(&capped);
-            if any(&[Code::RetryLater, Code::InFlight]) {
-                self.prompts = Left::AnyTime;
-            } else if any(&closed) || any(&capped) {
-                self.prompts = self.prompts.max(Left::AtWork);
-            }
-        } else if removes {
-            if any(&[Code::RemovalUnknown, Code::NotLookedAt, Code::RetryLater, Code::InFlight]) {
-                self.removals = Left::AnyTime;
-            } else if any(&closed) || has(Code::MaxPerRun) {
-                self.removals = self.removals.max(Left::AtWork);
-            } else {
-                self.removals = self.removals.max(Left::Tomorrow);
-            }
-        }
+    fn hold_removal(&mut self, held: &Held) {
+        let unsure = [Code::RemovalUnknown, Code::NotLookedAt, Code::RetryLater, Code::InFlight];
+        let left = if held.has(&unsure) {
+            Left::AnyTime
+        } else if held.has(&CLOSED) || held.has(&[Code::MaxPerRun]) {
+            Left::AtWork
+        } else {
+            Left::Tomorrow
+        };
+        self.removals = self.removals.max(left);
+    }
+}
+
+impl Held {
+    fn has(&self, codes: &[Code]) -> bool {
+        self.reasons.iter().any(|reason| codes.iter().any(|code| reason.code == code.as_str()))
     }
 }

@@ -1,15 +1,16 @@
 //! The world that a simulation plays in: the host's rows, the people in them, and Xero. It is
 //! changed by what people do (`deeds`), and by what the worker does to it (`outside`).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use uuid::Uuid;
 
 use crate::config::Config;
 use crate::domain::connection::take_apart;
-use crate::domain::grant::GrantId;
+use crate::domain::grant::{ConnectionKey, GrantId};
 use crate::domain::ids::{AuthEventId, ConnectionId, TenantId, UserId};
 use crate::domain::row::{Flow, Row};
 use crate::domain::scopes::ScopeSet;
@@ -97,6 +98,9 @@ pub struct World {
     pub(super) changes: u64,
     /// Deeds that may call for an answer at once, so far.
     pub(super) stirs: u64,
+    /// Whose clock each of the first connections goes by, where their row says so.
+    zones: Vec<(ConnectionKey, GrantId, Option<Tz>)>,
+    pub(super) deadline: DateTime<Utc>,
     pub(super) calls: u64,
     pub(super) bounced: Vec<(Uuid, DateTime<Utc>)>,
     pub(super) happened: Vec<Happening>,
@@ -158,6 +162,8 @@ impl World {
             made: 0,
             changes: 0,
             stirs: 0,
+            zones: Vec::new(),
+            deadline: config.campaign.deadline,
             calls: 0,
             bounced: Vec::new(),
             happened: Vec::new(),
@@ -215,14 +221,15 @@ impl World {
     }
 
     /// What a good row stands for, and where it is at Xero.
-    fn placed(&self, row: Row, flow: Flow) -> (Link, Connection, ScopeSet) {
+    fn placed(&mut self, row: Row, flow: Flow) -> (Link, Connection, ScopeSet) {
         let is_manual = row.flow.unwrap_or(flow).is_manual();
         let required = row.required.unwrap_or(self.required);
         let address = row.person.email.as_ref().map(|email| email.key().to_owned());
         let scopes =
             row.evidence.iter().fold(ScopeSet::EMPTY, |all, reading| all.union(reading.scopes));
         let user = row.user.or(row.token_user);
-        let (key, facts, _) = take_apart(row);
+        let (key, facts, person) = take_apart(row);
+        self.zones.push((key, facts.grant, person.time_zone));
         let user = user.unwrap_or_else(|| UserId(made("person", key)));
         let tenant = Tenant {
             id: facts.tenant,
@@ -290,6 +297,16 @@ impl World {
         for (after, deed) in deeds.into_iter().flatten() {
             self.put_down(self.began_at + after, deed);
         }
+    }
+
+    /// The zones of everybody who is responsible for each of the first connections.
+    pub(super) fn zones(&self, campaign: Tz) -> HashMap<ConnectionKey, HashSet<Tz>> {
+        let mut of_grant: HashMap<GrantId, HashSet<Tz>> = HashMap::new();
+        for (_, grant, zone) in &self.zones {
+            of_grant.entry(*grant).or_default().insert(zone.unwrap_or(campaign));
+        }
+        let zones = self.zones.iter();
+        zones.filter_map(|(key, grant, _)| Some((*key, of_grant.get(grant)?.clone()))).collect()
     }
 
     /// Something else is required from now on, of everybody whose row does not say otherwise.
