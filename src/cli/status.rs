@@ -59,6 +59,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
             prompts: false,
             removals: false,
             present: tally.connections,
+            remembers: false,
             watcher: &Unwatched,
             cancel: &tokio_util::sync::CancellationToken::new(),
         };

@@ -341,6 +341,7 @@ impl Setting<'_> {
             prompts: steps.contains(&Step::Prompt),
             removals: steps.contains(&Step::Remove),
             present,
+            remembers: true,
             watcher: self.watcher,
             cancel: self.cancel,
         };

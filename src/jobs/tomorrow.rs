@@ -46,6 +46,7 @@ impl Setting<'_> {
             prompts: true,
             removals: false,
             present,
+            remembers: false,
             watcher: self.watcher,
             cancel: self.cancel,
         };

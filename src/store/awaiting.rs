@@ -9,14 +9,25 @@ use crate::domain::grant::GrantId;
 use super::{Error, ScopeSets, Store, with_db};
 
 /// Where a walk stands.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Walk {
     after: Option<Uuid>,
     ended: bool,
+    /// What is left of a walk over some grants.
+    these: Option<Vec<GrantId>>,
+}
+
+impl Walk {
+    /// A walk over these grants only, which have an awaiting connection.
+    #[must_use]
+    pub fn over(mut grants: Vec<GrantId>) -> Self {
+        grants.reverse();
+        Self { these: Some(grants), ..Self::default() }
+    }
 }
 
 /// Grants in one page.
-const PAGE: i64 = 500;
+const PAGE: usize = 500;
 
 impl Store {
     /// The next page: all connections that the host lists of grants with an awaiting one,
@@ -29,6 +40,29 @@ impl Store {
         walk: &mut Walk,
         sets: &ScopeSets,
     ) -> Result<Vec<Vec<Connection>>, Error> {
+        let grants = self.next_grants(walk).await?;
+        let connections = self.connections_of_grants(&grants, sets).await?;
+        let mut groups: Vec<Vec<Connection>> = Vec::with_capacity(grants.len());
+        for connection in connections {
+            // Who stands only in rows that are gone is no longer responsible for the rest.
+            if !connection.is_listed() {
+                continue;
+            }
+            match groups.last_mut() {
+                Some(group) if group[0].facts.grant == connection.facts.grant => {
+                    group.push(connection)
+                }
+                _ => groups.push(vec![connection]),
+            }
+        }
+        Ok(groups)
+    }
+
+    async fn next_grants(&self, walk: &mut Walk) -> Result<Vec<GrantId>, Error> {
+        if let Some(these) = &mut walk.these {
+            let rest = these.len().saturating_sub(PAGE);
+            return Ok(these.drain(rest..).rev().collect());
+        }
         // Left to itself SQLite finds all that await by another index, and sorts them, for
         // every page.
         let connections = match self {
@@ -45,25 +79,10 @@ impl Store {
         );
         let after = walk.after.unwrap_or(Uuid::nil());
         let grants: Vec<Uuid> = with_db!(self, db => {
-            sqlx::query_scalar(AssertSqlSafe(sql)).bind(after).bind(PAGE).fetch_all(db).await
+            sqlx::query_scalar(AssertSqlSafe(sql)).bind(after).bind(PAGE as i64).fetch_all(db).await
         })?;
         walk.after = grants.last().copied();
         walk.ended = walk.after.is_none();
-        let grants: Vec<GrantId> = grants.into_iter().map(GrantId).collect();
-        let connections = self.connections_of_grants(&grants, sets).await?;
-        let mut groups: Vec<Vec<Connection>> = Vec::with_capacity(grants.len());
-        for connection in connections {
-            // Who stands only in rows that are gone is no longer responsible for the rest.
-            if !connection.is_listed() {
-                continue;
-            }
-            match groups.last_mut() {
-                Some(group) if group[0].facts.grant == connection.facts.grant => {
-                    group.push(connection)
-                }
-                _ => groups.push(vec![connection]),
-            }
-        }
-        Ok(groups)
+        Ok(grants.into_iter().map(GrantId).collect())
     }
 }

@@ -37,6 +37,7 @@ pub mod prompts;
 pub mod purging;
 mod rates;
 pub mod removals;
+pub mod restless;
 pub mod returns;
 pub mod rights;
 pub mod runs;

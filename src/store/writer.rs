@@ -17,6 +17,7 @@ use super::bulk::{self, Amount, Cell, Statement};
 use super::dialect::{Dialect, Ids};
 use super::leases::is_over;
 use super::pipe::Pipe;
+use super::restless::stir;
 use super::scans::{BadRowRecord, ScanRecord};
 use super::settings::lock_for_scan;
 use super::tables::{
@@ -64,6 +65,8 @@ pub struct ScanWriter {
     run_id: Uuid,
     /// Nothing was stored before: rows need no look at what is there.
     is_first: bool,
+    /// It changes something that is known of connections.
+    has_changed: bool,
     deferred: Deferred,
     /// Rows of a first load that wait until they fill a statement.
     waiting: Rows,
@@ -147,6 +150,7 @@ impl ScanWriter {
             now,
             run_id,
             is_first: false,
+            has_changed: false,
             deferred: Deferred::default(),
             waiting: Rows::default(),
         })
@@ -231,6 +235,7 @@ impl ScanWriter {
     /// The database cannot be used; what the batch before came to shows now or later.
     pub async fn write(&mut self, batch: Batch) -> Result<(), Error> {
         let statements = self.statements(batch)?;
+        self.has_changed |= self.is_first || !statements.is_empty();
         self.hand = match std::mem::replace(&mut self.hand, Hand::Lost) {
             Hand::Here(tx) => Hand::Away(Pipe::into(tx)),
             other => other,
@@ -305,6 +310,7 @@ impl ScanWriter {
     /// The database cannot be used.
     pub async fn settle_covered(&mut self, tenants: &[TenantId]) -> Result<(), Error> {
         self.end_load().await?;
+        self.has_changed |= !tenants.is_empty();
         let tenants = tenants.iter().map(|tenant| tenant.0).collect();
         let statement = covering(self.dialect, tenants)?;
         self.run(vec![statement]).await
@@ -362,7 +368,11 @@ impl ScanWriter {
         let mut statements = Vec::new();
         bulk::fill(self.dialect, &BAD_ROWS, Amount::All, &mut cells, &mut statements)?;
         self.run(statements).await?;
+        let has_changed = self.has_changed;
         let tx = self.tx().await?;
+        if has_changed {
+            stir(tx).await?;
+        }
         scan.insert(tx).await?;
         append(tx, &[scan.act()]).await?;
         match self.hand {

@@ -70,6 +70,7 @@ mod removing_gates;
 mod removing_outcomes;
 mod removing_slowly;
 mod report;
+mod restless;
 mod rights;
 mod rotation;
 mod scan_bad_rows;

@@ -5,6 +5,7 @@
 mod away;
 mod caps;
 mod record;
+mod resting;
 
 use std::collections::HashMap;
 use std::io;
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::domain::connection::Connection;
-use crate::domain::decide::{Action, Candidate, PromptLine, Rules};
+use crate::domain::decide::{Action, Candidate, Decision, PromptLine, Rules};
 use crate::domain::grant::{ConnectionKey, GrantId, Readiness};
 use crate::domain::recipient::responsible;
 use crate::domain::told::Past;
@@ -28,6 +29,7 @@ use crate::store::{ScopeSets, Store};
 use caps::list_held_back;
 pub use record::Work;
 use record::{Line, Removal, Shown, encode, hold};
+use resting::Restless;
 
 /// What planning is done by.
 pub struct Planning<'a> {
@@ -40,6 +42,9 @@ pub struct Planning<'a> {
     pub removals: bool,
     /// Present connections, for caps that are a share of them.
     pub present: u64,
+    /// Whether it keeps in mind for the next plan what it need not look at, and goes by what the
+    /// last one kept.
+    pub remembers: bool,
     pub watcher: &'a dyn Watcher,
     pub cancel: &'a CancellationToken,
 }
@@ -60,6 +65,7 @@ struct Candidates {
     lines: Sorter,
     removals: Sorter,
     held: Sorter,
+    restless: Restless,
     buffer: Vec<u8>,
 }
 
@@ -80,7 +86,7 @@ impl Planning<'_> {
             self.walk(due, &sets, &mut candidates, &mut planned).await?;
         }
         self.watcher.done();
-        let Candidates { lines, removals, mut held, mut buffer } = candidates;
+        let Candidates { lines, removals, mut held, mut buffer, .. } = candidates;
         self.cap_prompts(lines, &mut held, &mut buffer, &mut planned.work).await?;
         self.cap_removals(removals, &mut held, &mut buffer, &mut planned.plan).await?;
         list_held_back(held, &mut planned.plan)?;
@@ -95,7 +101,13 @@ impl Planning<'_> {
         candidates: &mut Candidates,
         planned: &mut Planned,
     ) -> Result<(), Error> {
-        let mut walk = Walk::default();
+        let made_by = if due && self.remembers { self.made_by().await? } else { None };
+        let known = match &made_by {
+            Some((made_by, _)) => self.store.restless(made_by).await?,
+            None => None,
+        };
+        let is_whole = known.is_none();
+        let mut walk = known.map_or_else(Walk::default, Walk::over);
         let mut done = 0;
         let mut page = self.store.next_awaiting(&mut walk, sets).await?;
         while !page.is_empty() {
@@ -109,7 +121,11 @@ impl Planning<'_> {
             (page, ()) = tokio::try_join!(next, deciding)?;
             self.watcher.deciding(done);
         }
-        Ok(())
+        let restless = std::mem::take(&mut candidates.restless);
+        match made_by {
+            Some(made_by) if is_whole => self.remember(made_by, restless).await,
+            _ => Ok(()),
+        }
     }
 
     async fn page(
@@ -140,20 +156,19 @@ impl Planning<'_> {
             let Some(grant) = connections.first().map(|connection| connection.facts.grant) else {
                 continue;
             };
-            if !self.rules.exemptions.is_empty() {
-                let parties = responsible(&connections);
-                let is_exempt = |connection: &&Connection| {
-                    connection.presence.counts()
-                        && connection.standing.readiness == Readiness::Awaiting
-                        && self.rules.exemptions.of(connection, &parties).is_some()
-                };
-                planned.exempt += connections.iter().filter(is_exempt).count() as u64;
-            }
+            let exempt = match self.rules.exemptions.is_empty() {
+                true => 0,
+                false => self.exempt(&connections),
+            };
+            planned.exempt += exempt;
             if !due {
                 continue;
             }
             let held = settled.get(&grant).copied().unwrap_or_default();
             let decision = self.rules.decide(&connections, held, &past);
+            if exempt > 0 || decision != Decision::default() {
+                candidates.restless.add(grant);
+            }
             if self.prompts {
                 for line in &decision.prompts {
                     let is_id = id_of(&connections, line.connection).is_some();
@@ -177,6 +192,17 @@ impl Planning<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Of a grant's awaiting connections.
+    fn exempt(&self, connections: &[Connection]) -> u64 {
+        let parties = responsible(connections);
+        let is_exempt = |connection: &&Connection| {
+            connection.presence.counts()
+                && connection.standing.readiness == Readiness::Awaiting
+                && self.rules.exemptions.of(connection, &parties).is_some()
+        };
+        connections.iter().filter(is_exempt).count() as u64
     }
 
     /// The campaign's day.

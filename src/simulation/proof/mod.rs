@@ -6,6 +6,7 @@
 mod ending;
 mod judge;
 mod perform;
+mod replanned;
 mod scene;
 mod story;
 mod trouble;

@@ -28,6 +28,10 @@ use crate::simulation::skipping::News;
 use crate::simulation::witness::Witness;
 use crate::simulation::world::World;
 
+/// One story of so many is planned over again before and after each run, which takes as long as
+/// the runs themselves.
+const REPLANNED: u64 = 4;
+
 /// A story that is being told.
 pub(super) struct Telling {
     pub workplace: Workplace,
@@ -127,6 +131,7 @@ impl Telling {
         self.play(config, until).vouch().await?;
         let mut skipping = self.play(config, until).skipping();
         let mut troubles = story.troubles.iter().peekable();
+        let replans = story.seed.is_multiple_of(REPLANNED);
         let (mut stirs, mut forced) = (0, 2);
         let Some(job) = config.jobs.first().cloned() else { return Ok(None) };
         let mut at = begins;
@@ -161,6 +166,9 @@ impl Telling {
             }
             forced = if forced > 0 { forced - 1 } else { 0 };
             stirs = self.shared.world().stirs;
+            if replans && let Some(broken) = self.replanned(config, &job).await? {
+                return Ok(Some(broken));
+            }
             let is_first = self.workplace.store.last_complete_scan().await?.is_none();
             let before = self.refused_scan(config).await?;
             let finished = self.run(config, &job).await;
@@ -172,6 +180,9 @@ impl Telling {
                 }
             }
             if let Some(broken) = self.judged(config, is_first) {
+                return Ok(Some(broken));
+            }
+            if replans && let Some(broken) = self.replanned(config, &job).await? {
                 return Ok(Some(broken));
             }
             if let Some(mut finished) = finished {

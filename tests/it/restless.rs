@@ -1,0 +1,106 @@
+//! What plans keep in mind: the grants that the last one had something to do with, until
+//! something changes that plans are made by.
+
+use worker::domain::grant::GrantId;
+use worker::inventory::Column;
+use worker::store::suppressions::Suppression;
+
+use crate::support::line::{Line, READY, lines};
+use crate::support::sending::{BASES, Sending};
+use crate::support::world::{World, both};
+
+async fn kept(world: &World) -> Option<Vec<GrantId>> {
+    world.store.restless("made by this").await.unwrap()
+}
+
+async fn keep(world: &World) -> Vec<GrantId> {
+    let footing = world.store.footing().await.unwrap();
+    let grants = vec![world.get(2).await.facts.grant, world.get(3).await.facts.grant];
+    world.store.keep_restless("made by this", footing, &grants).await.unwrap();
+    grants
+}
+
+#[tokio::test]
+async fn what_is_kept_in_mind_holds_until_a_scan_changes_something() {
+    both(async |world: World| {
+        let all = lines(1..=3);
+        world.scan(&all).await;
+        assert_eq!(kept(&world).await, None, "nothing was kept yet");
+        let grants = keep(&world).await;
+        assert_eq!(kept(&world).await, Some(grants.clone()));
+        assert_eq!(world.store.restless("made by that").await.unwrap(), None);
+        world.scan(&all).await;
+        assert_eq!(kept(&world).await, Some(grants), "the same rows change nothing");
+        let with = |column, value: &str| -> Vec<Line> {
+            let mut changed = all.clone();
+            changed[0] = changed[0].clone().with(column, value);
+            changed
+        };
+        let fewer = all[..2].to_vec();
+        for changed in [
+            with(Column::Email, "elsewhere@example.com"),
+            with(Column::TimeZone, "Europe/London"),
+            with(Column::Scopes, READY),
+            lines(1..=4),
+            fewer,
+        ] {
+            world.scan(&all).await;
+            keep(&world).await;
+            world.scan(&changed).await;
+            assert_eq!(kept(&world).await, None, "{changed:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_plan_that_another_scan_overtook() {
+    both(async |world: World| {
+        world.scan(&lines(1..=3)).await;
+        let footing = world.store.footing().await.unwrap();
+        world.scan(&lines(1..=4)).await;
+        world.store.keep_restless("made by this", footing, &[]).await.unwrap();
+        assert_eq!(kept(&world).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_scan_is_no_act_that_plans_are_made_on_and_everything_else_is() {
+    both(async |world: World| {
+        world.scan(&lines(1..=3)).await;
+        let before = world.store.footing().await.unwrap();
+        world.scan(&lines(1..=4)).await;
+        let after = world.store.footing().await.unwrap();
+        assert_eq!(after.act, before.act);
+        assert_ne!(after, before, "it is another scan");
+        let one = Suppression {
+            recipient: "person1@example.com".to_owned(),
+            reason: "asked".to_owned(),
+            by: "ann".to_owned(),
+            added_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        world.store.suppress(&[one]).await.unwrap();
+        assert!(world.store.footing().await.unwrap().act > after.act);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_comes_after_everybody_was_told_is_told() {
+    for base in BASES {
+        let sending = Sending::new(base, &lines(0..5)).await;
+        sending.prepare();
+        assert_eq!(sending.ran(0)["prompts_sent"], 5);
+        // One that finds nothing left to do, and one that need not look.
+        assert_eq!(sending.ran(0)["prompts_sent"], 0);
+        assert_eq!(sending.ran(0)["prompts_sent"], 0);
+        let mut all = lines(0..6);
+        all[1] = all[1].clone().with(Column::Email, "moved@example.com");
+        sending.show(&all);
+        let ran = sending.ran(0);
+        assert_eq!(ran["prompts_sent"], 1, "{base:?}: {ran}");
+        let told = sending.recipients();
+        assert!(told.contains(&"TO:<moved@example.com>".to_owned()), "{told:?}");
+    }
+}
