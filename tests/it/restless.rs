@@ -104,3 +104,18 @@ async fn who_comes_after_everybody_was_told_is_told() {
         assert!(told.contains(&"TO:<moved@example.com>".to_owned()), "{told:?}");
     }
 }
+
+#[tokio::test]
+async fn who_is_erased_after_everybody_was_told_shows_in_the_next_run() {
+    for base in BASES {
+        let sending = Sending::new(base, &lines(0..3)).await;
+        sending.prepare();
+        assert_eq!(sending.ran(0)["prompts_sent"], 3);
+        // The second knows that nothing was left, and that nothing has changed.
+        assert_eq!(sending.ran(0)["held_back"], 0);
+        assert_eq!(sending.ran(0)["held_back"], 0);
+        let said = sending.worker(&["forget", "person1@example.com", "--by", "ann"]);
+        assert_eq!(said.code, Some(0), "{said}");
+        assert_eq!(sending.ran(0)["held_back"], 1, "{base:?}: they cannot be told any more");
+    }
+}
