@@ -15,7 +15,7 @@ use sqlx::sqlite::SqliteSynchronous;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqlitePool};
 use tempfile::TempDir;
 
-use super::open::{Database, SchemaState, open_sqlite};
+use super::open::{Database, SchemaState, open_sqlite, session_with};
 use super::{Error, SCHEMA_VERSION, Store, pooler, with_db};
 
 /// A database of its own that vanishes when it is dropped.
@@ -135,7 +135,7 @@ fn copy_content(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// Copies the tables of the worker; tells whether there were any.
 async fn copy_postgres(options: &PgConnectOptions, into: &SqlitePool) -> Result<bool, Error> {
-    let mut from = PgConnection::connect_with(options).await?;
+    let mut from = session_with(options).await?;
     sqlx::query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut from).await?;
     pooler::forget_names(&mut from).await?;
     let known: i64 = sqlx::query_scalar(

@@ -18,6 +18,7 @@ use crate::domain::confirmation::{Confirmation, Facts, Subject};
 
 use super::audit::append;
 use super::confirmations;
+use super::open::session_with;
 use super::settings::{self, put};
 use super::{Database, Error, Store, Tx, with_tx};
 
@@ -96,7 +97,7 @@ const QUESTIONS: [(&str, &str); 4] = [
 ];
 
 async fn of_server(options: &PgConnectOptions) -> Result<Home, Error> {
-    let mut server = PgConnection::connect_with(options).await?;
+    let mut server = session_with(options).await?;
     let mut facts = vec![("kind", Some("postgresql".to_owned()))];
     for (name, question) in QUESTIONS {
         facts.push((name, ask(&mut server, question).await?));

@@ -1,5 +1,6 @@
 //! Opening the database: where it is, which schema it has, and bringing it up to date.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -150,7 +151,14 @@ async fn open_postgres(options: &PgConnectOptions) -> Result<PgPool, Error> {
     let mut options = options.clone().disable_statement_logging();
     let mut pool = PgPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE);
     // A server that is not there yet is waited for below.
-    if pooler::is_there(&options).await.unwrap_or_default() {
+    let has_pooler = match pooler::is_there(&options).await {
+        // A name that is not found out, or a server that says nothing: there is no more to it.
+        Err(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
+            return Err(sqlx::Error::Io(error).into());
+        }
+        found => found.unwrap_or_default(),
+    };
+    if has_pooler {
         tracing::debug!("there is a pooler in front of the database");
         options = options.statement_cache_capacity(0);
         pool = pooler::each_use_a_transaction(pool);
@@ -179,6 +187,19 @@ fn postgres_options(url: &str) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(url)?.application_name("worker");
     // Nothing here is a floating-point number, and not every pooler lets this one pass.
     Ok(options.extra_float_digits(None))
+}
+
+/// A session of its own, beside those of the pool. Nothing else limits how long a name takes to
+/// be resolved, or a server to answer.
+pub(super) async fn session_with(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    match tokio::time::timeout(PATIENCE, PgConnection::connect_with(options)).await {
+        Ok(session) => session,
+        Err(_) => Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("no session within {} s", PATIENCE.as_secs()),
+        )
+        .into()),
+    }
 }
 
 /// Why a server cannot be reached, which the pool keeps to itself.

@@ -8,6 +8,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection};
 
+use super::open::session_with;
+
 /// What a use of a connection begins with. Our own transactions begin in it once more, which
 /// the server would warn of. No plan is kept from one to the next.
 const BEGIN: &str =
@@ -27,8 +29,8 @@ const ROUNDS: usize = 12;
 /// # Errors
 /// The server cannot be reached.
 pub(super) async fn is_there(options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
-    let mut first = PgConnection::connect_with(options).await?;
-    let mut second = PgConnection::connect_with(options).await?;
+    let mut first = session_with(options).await?;
+    let mut second = session_with(options).await?;
     let mut before = None;
     // Others may take the session that was given back: so more than once.
     for round in 0..ROUNDS {

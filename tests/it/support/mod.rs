@@ -28,6 +28,7 @@ pub mod sending;
 mod server;
 pub mod setup;
 pub mod silent;
+pub mod slow_names;
 pub mod smtp;
 pub mod sockets;
 pub mod standin;
