@@ -123,6 +123,7 @@ async fn run(config: &Config, workplace: &Workplace) -> Result<Finished> {
         watcher: &Unwatched,
         cancel: &cancel,
         show_addresses: false,
+        looks_ahead: true,
         until: None,
     };
     let mut random = StdRng::seed_from_u64(SystemClock.now().timestamp_micros().unsigned_abs());

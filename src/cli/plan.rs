@@ -53,6 +53,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         watcher: &watch,
         cancel: &cancel,
         show_addresses,
+        looks_ahead: true,
         until: None,
     };
     let mut drawn = match setting.draw_up(&workplace, &mut random).await? {

@@ -61,6 +61,7 @@ async fn keep(context: &Context, cancel: &CancellationToken) -> Result<Exit, Tro
         watcher: &watch,
         cancel,
         show_addresses: false,
+        looks_ahead: true,
         until: None,
     };
     let mut random = context.random()?;

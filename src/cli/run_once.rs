@@ -87,6 +87,7 @@ async fn all(
         watcher: &watch,
         cancel,
         show_addresses: shows_addresses(arguments.show_addresses),
+        looks_ahead: true,
         until: None,
     };
     let opened = tokio::select! {

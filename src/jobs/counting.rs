@@ -79,7 +79,9 @@ impl Setting<'_> {
         if !self.dry_run {
             count(config, store, &job.steps, finished, now).await?;
         }
-        foresee(config, store, &mut finished.progress, now).await?;
+        if self.looks_ahead {
+            foresee(config, store, &mut finished.progress, now).await?;
+        }
         if let Some(path) = job.report.as_ref().filter(|_| !self.dry_run) {
             let about = About { is_shown: false, since: None, what_if: &[] };
             let document = gather(config, store, now, &about).await?;

@@ -43,6 +43,8 @@ pub struct Setting<'a> {
     pub watcher: &'a dyn Watcher,
     pub cancel: &'a CancellationToken,
     pub show_addresses: bool,
+    /// Whether its end says what the history tells of the end of the campaign.
+    pub looks_ahead: bool,
     /// When this run's time is used up, if it has a limit.
     pub until: Option<DateTime<Utc>>,
 }

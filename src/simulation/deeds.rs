@@ -106,9 +106,10 @@ impl World {
             person.is_decided = is_done;
         }
         if has_consented {
-            // What is still to be removed depends on who comes back.
-            let is_removing = at < self.deadline && !self.xero().removed().is_empty();
-            self.stirs += u64::from(is_removing);
+            // What is still to be removed depends on who comes back, and on who goes first.
+            let grants = self.grants(&person);
+            let is_planned = grants.iter().any(|grant| self.planned.contains(grant));
+            self.stirs += u64::from(is_planned && at < self.deadline);
             let what = match way {
                 Way::Right => "consented",
                 Way::Colleague => "consented with a colleague's account",

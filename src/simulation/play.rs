@@ -249,6 +249,8 @@ impl<'a> Play<'a> {
             };
             self.workplace.store.approve(&drawn.plan, &approval).await?;
         }
+        let grants = drawn.entries.iter().map(|entry| entry.planned.grant);
+        self.shared.world().planned.extend(grants);
         Ok(())
     }
 
@@ -283,6 +285,8 @@ pub(super) fn setting<'s>(
         watcher: &Unwatched,
         cancel,
         show_addresses: false,
+        // Nobody reads what a run of thousands says of the end: the reports do.
+        looks_ahead: false,
         until: None,
     }
 }

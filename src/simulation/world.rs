@@ -101,6 +101,8 @@ pub struct World {
     /// Whose clock each of the first connections goes by, where their row says so.
     zones: Vec<(ConnectionKey, GrantId, Option<Tz>)>,
     pub(super) deadline: DateTime<Utc>,
+    /// Grants with a connection that was planned to be removed.
+    pub(super) planned: HashSet<GrantId>,
     pub(super) calls: u64,
     pub(super) bounced: Vec<(Uuid, DateTime<Utc>)>,
     pub(super) happened: Vec<Happening>,
@@ -164,6 +166,7 @@ impl World {
             stirs: 0,
             zones: Vec::new(),
             deadline: config.campaign.deadline,
+            planned: HashSet::new(),
             calls: 0,
             bounced: Vec::new(),
             happened: Vec::new(),

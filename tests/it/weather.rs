@@ -147,6 +147,7 @@ async fn a_clock_that_differs_from_the_databases_has_no_effects() {
             watcher: &Unwatched,
             cancel: &CancellationToken::new(),
             show_addresses: false,
+            looks_ahead: true,
             until: None,
         };
         let mut random = StdRng::seed_from_u64(1);

@@ -97,16 +97,30 @@ impl Store {
         after: Option<ConnectionKey>,
         all: bool,
     ) -> Result<Vec<Shown>, Error> {
-        const SQL: &str = "SELECT connection_key, presence, readiness, manual, EXISTS (\
-                SELECT 1 FROM removals r WHERE r.connection_key = connections.connection_key \
-                    AND r.state = 'removed' AND r.returned_at IS NOT NULL) AS returned \
-            FROM connections \
-            WHERE connection_key > $1 AND presence <> 'row_bad' \
-                AND ($2 OR presence IN ('gone', 'removed') OR manual OR readiness IN ('ready', 'unaffected')) \
-                AND EXISTS (SELECT 1 FROM prompt_connections s \
+        // What each webhook was told last is compared here as well, in the words of `State`:
+        // most of them need no second look.
+        const SQL: &str = "SELECT connection_key, presence, readiness, manual, returned \
+            FROM (SELECT connection_key, presence, readiness, manual, EXISTS (\
+                    SELECT 1 FROM removals r WHERE r.connection_key = connections.connection_key \
+                        AND r.state = 'removed' AND r.returned_at IS NOT NULL) AS returned \
+                FROM connections \
+                WHERE connection_key > $1 AND presence <> 'row_bad' \
+                    AND ($2 OR presence IN ('gone', 'removed') OR manual \
+                        OR readiness IN ('ready', 'unaffected'))) AS c \
+            WHERE EXISTS (SELECT 1 FROM prompt_connections s \
                     JOIN prompts p ON p.prompt_id = s.prompt_id \
-                    WHERE s.connection_key = connections.connection_key \
-                        AND p.channel LIKE 'webhook:%') \
+                    WHERE s.connection_key = c.connection_key AND p.channel LIKE 'webhook:%' \
+                        AND p.sending_at IS NOT NULL \
+                        AND (SELECT a.what FROM announcements a \
+                            WHERE a.connection_key = c.connection_key \
+                                AND 'webhook:' || a.webhook = p.channel \
+                                AND a.made_at >= p.sending_at \
+                            ORDER BY a.made_at DESC LIMIT 1) IS DISTINCT FROM \
+                        CASE WHEN returned AND (presence = 'removed' \
+                                OR presence = 'present' AND readiness = 'ready') THEN 'returned' \
+                            WHEN presence = 'removed' THEN 'removed' \
+                            WHEN presence = 'present' AND readiness = 'ready' THEN 'ready' \
+                            ELSE 'withdrawn' END) \
             ORDER BY connection_key LIMIT $3";
         let after = after.map_or(Uuid::nil(), |key| key.0);
         let rows: Vec<ShownRow> = with_db!(self, db => {

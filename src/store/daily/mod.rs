@@ -4,9 +4,10 @@
 
 mod events;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::domain::daily::{Count, Measure};
@@ -41,6 +42,12 @@ const HOLD_BACKS: Target = Target {
 /// As a day stands in the database: it sorts as text.
 fn day_text(day: NaiveDate) -> String {
     day.format("%Y-%m-%d").to_string()
+}
+
+/// Measures as a list in SQL; there is always one.
+fn words(measures: impl Iterator<Item = Measure>) -> String {
+    let words: BTreeSet<&str> = measures.map(Measure::as_str).chain([""]).collect();
+    words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ")
 }
 
 fn cells(count: Count) -> [Cell; DAILY_COUNTS.columns.len()] {
@@ -86,7 +93,7 @@ impl Store {
     /// The database cannot be used.
     pub async fn count_day(&self, counting: &Counting, standing: Vec<Count>) -> Result<(), Error> {
         const LAST: &str = "SELECT max(day) FROM daily_counts WHERE measure = 'connections'";
-        const CLEAR: &str = "DELETE FROM daily_counts WHERE day = $1 AND measure = $2";
+        const CLEAR: &str = "DELETE FROM daily_counts WHERE day BETWEEN $1 AND $2 AND measure IN";
         let mut tx = self.begin().await?;
         // Two runs that end together count one after the other.
         lock_for_scan(&mut tx).await?;
@@ -95,16 +102,13 @@ impl Store {
         let last = last.and_then(|day| day.parse().ok());
         let from = last.map_or(counting.founded, |last: NaiveDate| last.min(counting.today));
         let events = counting.events(&mut tx, from).await?;
-        let mut measures: BTreeMap<(NaiveDate, Measure), ()> = BTreeMap::new();
-        for day in from.iter_days().take_while(|day| *day <= counting.today) {
-            let of_day = Measure::ALL.iter().filter(|measure| measure.is_event());
-            measures.extend(of_day.map(|measure| ((day, *measure), ())));
-        }
-        measures.extend(standing.iter().map(|count| ((count.day, count.measure), ())));
-        for (day, measure) in measures.into_keys() {
+        let of_events = Measure::ALL.iter().copied().filter(|measure| measure.is_event());
+        let of_today = standing.iter().map(|count| count.measure);
+        for (from, measures) in [(from, words(of_events)), (counting.today, words(of_today))] {
+            let clear = AssertSqlSafe(format!("{CLEAR} ({measures})"));
             with_tx!(&mut tx, db => {
-                sqlx::query(CLEAR).bind(day_text(day)).bind(measure.as_str()).execute(db).await
-                    .map(|_| ())
+                sqlx::query(clear).bind(day_text(from)).bind(day_text(counting.today)).execute(db)
+                    .await.map(|_| ())
             })?;
         }
         let mut rows: Vec<Cell> = standing.into_iter().chain(events).flat_map(cells).collect();

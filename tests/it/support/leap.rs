@@ -131,6 +131,7 @@ fn setting<'a>(
         watcher: &Unwatched,
         cancel,
         show_addresses: false,
+        looks_ahead: true,
         until: None,
     }
 }

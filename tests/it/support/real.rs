@@ -183,6 +183,7 @@ fn setting<'s>(
         watcher: &Unwatched,
         cancel,
         show_addresses: false,
+        looks_ahead: true,
         until: None,
     }
 }
