@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use uuid::Uuid;
 
 use crate::domain::grant::GrantId;
 use crate::domain::ids::{ConnectionId, TenantId, UserId};
@@ -12,7 +13,7 @@ use crate::inventory::Column;
 
 use super::chance::{happens, span};
 use super::people::{Mailbox, Person, Way, mailbox};
-use super::world::{Deed, Link, Stored, World, made};
+use super::world::{Link, Stored, World, made};
 use super::xero::Tenant;
 
 /// How long it is until a message comes back whose server accepted it.
@@ -20,6 +21,29 @@ const COMES_BACK: TimeDelta = TimeDelta::minutes(40);
 
 fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// What somebody is going to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Consent {
+        person: String,
+    },
+    Leave {
+        person: String,
+    },
+    NewAddress {
+        person: String,
+    },
+    /// Connects again what was removed.
+    ComeBack {
+        grant: GrantId,
+        tenant: TenantId,
+    },
+    /// A message comes back.
+    Bounce {
+        prompt: Uuid,
+    },
 }
 
 impl World {
@@ -49,7 +73,7 @@ impl World {
     }
 
     /// A message will come back.
-    pub(super) fn will_bounce(&mut self, at: DateTime<Utc>, prompt: uuid::Uuid) {
+    pub(super) fn will_bounce(&mut self, at: DateTime<Utc>, prompt: Uuid) {
         self.put_down(at + COMES_BACK, Deed::Bounce { prompt });
     }
 

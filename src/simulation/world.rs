@@ -19,6 +19,7 @@ use crate::store::prompts::Mailed;
 
 use super::assume::Assumptions;
 use super::chance::{Seed, within_a_year};
+use super::deeds::Deed;
 use super::people::Person;
 use super::storm::Storm;
 use super::witness::Witness;
@@ -43,29 +44,6 @@ pub(super) struct Link {
     pub required: ScopeSet,
     pub is_manual: bool,
     pub address: Option<String>,
-}
-
-/// What somebody is going to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
-    Consent {
-        person: String,
-    },
-    Leave {
-        person: String,
-    },
-    NewAddress {
-        person: String,
-    },
-    /// Connects again what was removed.
-    ComeBack {
-        grant: GrantId,
-        tenant: TenantId,
-    },
-    /// A message comes back.
-    Bounce {
-        prompt: Uuid,
-    },
 }
 
 /// Something that happened in the world, apart from what the worker did.

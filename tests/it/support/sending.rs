@@ -217,10 +217,11 @@ impl Sending {
             .await;
     }
 
-    /// As if nobody had been written to yet.
+    /// As if nobody had been written to yet, which no plan keeps in mind either.
     pub async fn forget_prompts(&self) {
         self.execute(
-            "DELETE FROM prompt_connections; DELETE FROM prompts; DELETE FROM suppressions",
+            "DELETE FROM prompt_connections; DELETE FROM prompts; DELETE FROM suppressions; \
+             UPDATE settings SET value = '' WHERE name = 'restless'",
         )
         .await;
         self.smtp.received.all().clear();
