@@ -6,7 +6,6 @@ use std::fmt::Write;
 
 use uuid::Uuid;
 
-use crate::domain::audit::Kind;
 use crate::domain::grant::GrantId;
 
 use super::settings::{lock_for_scan, set};
@@ -21,17 +20,18 @@ const DIGITS: usize = 32;
 /// More are not remembered: a plan that has to do with so many takes its time anyway.
 pub const MOST: usize = 20_000;
 
-/// What stands in the record, but for scans: those that change something say so themselves
-/// ([`stir`]).
-const ACTS: &str = "SELECT number FROM audit WHERE kind <> $1 ORDER BY number DESC LIMIT 1";
+/// The acts in the record that are no scans: those that change something say so themselves
+/// ([`stir`]), and each stands in both tables. The record itself may be closed to whoever plans.
+const ACTS: &str = "SELECT COALESCE((SELECT max(number) FROM audit_head), 0) \
+                    - (SELECT count(*) FROM scans)";
 const SCAN: &str = "SELECT scan_id FROM scans WHERE outcome = 'complete' \
                     ORDER BY number DESC LIMIT 1";
 
 /// What a plan is made on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footing {
-    /// The last act in the record that is no scan; 0 before the first.
-    pub act: i64,
+    /// How many acts are in the record that are no scans.
+    pub acts: i64,
     scan: Option<Uuid>,
 }
 
@@ -41,11 +41,9 @@ impl Store {
     /// # Errors
     /// The database cannot be used.
     pub async fn footing(&self) -> Result<Footing, Error> {
-        let kind = Kind::ScanCompleted.as_str();
-        let act: Option<i64> =
-            with_db!(self, db => sqlx::query_scalar(ACTS).bind(kind).fetch_optional(db).await)?;
+        let acts = with_db!(self, db => sqlx::query_scalar(ACTS).fetch_one(db).await)?;
         let scan = with_db!(self, db => sqlx::query_scalar(SCAN).fetch_optional(db).await)?;
-        Ok(Footing { act: act.unwrap_or_default(), scan })
+        Ok(Footing { acts, scan })
     }
 
     /// The grants that a plan made by the same had something to do with; `None` where nothing

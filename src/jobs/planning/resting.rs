@@ -48,7 +48,7 @@ impl Planning<'_> {
         let rules = Rules { now: rules.founded_at, ..*rules };
         let mut text = String::from(env!("SOURCES"));
         let _ = write!(text, "{due:?} {is_over} {prompts} {removals} {} ", self.edition);
-        let _ = write!(text, "{} {rules:?}", footing.act);
+        let _ = write!(text, "{} {rules:?}", footing.acts);
         let mut digest = String::with_capacity(64);
         for byte in Sha256::digest(text) {
             let _ = write!(digest, "{byte:02x}");
