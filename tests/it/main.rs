@@ -5,6 +5,7 @@ mod agreement;
 mod always;
 mod announcement_ledger;
 mod announcements;
+mod announcements_found;
 mod architecture;
 mod audit;
 mod audit_effects;
