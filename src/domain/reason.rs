@@ -126,6 +126,14 @@ pub struct Reason {
     pub text: String,
 }
 
+impl Code {
+    /// Whether it ends as soon as somebody is at work.
+    #[must_use]
+    pub fn is_of_hours(self) -> bool {
+        matches!(self, Self::Holiday | Self::NotAWorkingDay | Self::OutsideHours)
+    }
+}
+
 impl Serialize for Code {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())

@@ -10,7 +10,7 @@ use super::calendar::midnight;
 use super::campaign::{Campaign, Channel, RemovalPolicy, Stage, StageDay};
 use super::connection::{Connection, Presence};
 use super::decide::{Action, Decision, HeldBack, PromptLine, Rules, hold_back};
-use super::reason::{Code, Reason};
+use super::reason::Reason;
 use super::recipient::{Party, responsible};
 use super::removal::{PastRemoval, RemovalState};
 use super::scopes::ScopeSet;
@@ -146,6 +146,7 @@ impl<'a> Rules<'a> {
             for course in courses {
                 let reasons = self.follow_up_stops(&course);
                 if !reasons.is_empty() {
+                    decision.waits_in.extend(self.waits_in(course.party, &reasons));
                     hold_back(&mut decision.held_back, connection.key, reasons);
                     continue;
                 }
@@ -235,9 +236,7 @@ impl<'a> Rules<'a> {
     fn follow_up_stops(&self, course: &Course<'a, '_>) -> Vec<Reason> {
         let mut reasons = self.stops(course.stage, course.party, &course.channel, course.way);
         if course.stage.name == CROSSED {
-            reasons.retain(|reason| {
-                !matches!(reason.code, Code::Holiday | Code::NotAWorkingDay | Code::OutsideHours)
-            });
+            reasons.retain(|reason| !reason.code.is_of_hours());
         }
         reasons
     }

@@ -1,10 +1,12 @@
 //! One run of one job: scan, plan what is due, report. Dry and real runs are the same code
 //! on different databases.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -54,6 +56,8 @@ pub struct Setting<'a> {
 pub struct Finished {
     pub progress: Progress,
     pub plan: Plan,
+    /// The zones in which somebody would be prompted if anybody were at work there.
+    pub waits_in: HashSet<Tz>,
     pub exit: Exit,
 }
 
@@ -160,6 +164,7 @@ impl Setting<'_> {
                 ..Progress::default()
             },
             plan: Plan::default(),
+            waits_in: HashSet::new(),
             exit: Exit::Done,
         }
     }
@@ -287,6 +292,7 @@ impl Setting<'_> {
             self.plan(&job.steps, workplace, (rules, bearings.edition), tally.connections).await?;
         finished.progress.exempt = Some(planned.exempt);
         finished.plan = Plan { blocked_by, ..planned.plan };
+        finished.waits_in = planned.waits_in;
         for gate in &finished.plan.blocked_by {
             tracing::info!(
                 step = gate.step,

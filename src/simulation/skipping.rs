@@ -15,9 +15,6 @@ use crate::domain::grant::ConnectionKey;
 use crate::domain::reason::Code;
 use crate::jobs::run::Finished;
 
-/// What holds something back until somebody is at work.
-const CLOSED: [Code; 3] = [Code::OutsideHours, Code::NotAWorkingDay, Code::Holiday];
-
 /// Days without a count, where nobody did anything.
 const IDLE_DAYS: i64 = 7;
 
@@ -198,6 +195,10 @@ impl Skipping {
             seen.prompts = Left::AtWork;
             seen.waiting.clone_from(&self.anywhere);
         }
+        if prompts && !finished.waits_in.is_empty() {
+            seen.prompts = seen.prompts.max(Left::AtWork);
+            seen.waiting.extend(&finished.waits_in);
+        }
         finished.plan.held_back.each(|held: Held| {
             if held.action == Step::Prompt.as_str() {
                 if prompts && seen.hold_prompt(&held) {
@@ -240,7 +241,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether its people wait for their hours.
+    /// Whether it goes as soon as there is room within the caps, and somebody is at work.
     fn hold_prompt(&mut self, held: &Held) -> bool {
         self.is_spent |= held.has(&[Code::MaxPerDay]);
         self.is_ramped |= held.has(&[Code::Ramp]);
@@ -249,7 +250,7 @@ impl Seen {
             self.prompts = Left::AnyTime;
             return false;
         }
-        let waits = held.has(&CLOSED) || held.has(&capped);
+        let waits = held.has(&capped);
         if waits {
             self.prompts = self.prompts.max(Left::AtWork);
         }
@@ -260,7 +261,7 @@ impl Seen {
         let unsure = [Code::RemovalUnknown, Code::NotLookedAt, Code::RetryLater, Code::InFlight];
         let left = if held.has(&unsure) {
             Left::AnyTime
-        } else if held.has(&CLOSED) || held.has(&[Code::MaxPerRun]) {
+        } else if held.is_of_hours() || held.has(&[Code::MaxPerRun]) {
             Left::AtWork
         } else {
             Left::Tomorrow
@@ -270,6 +271,10 @@ impl Seen {
 }
 
 impl Held {
+    fn is_of_hours(&self) -> bool {
+        Code::ALL.iter().any(|code| code.is_of_hours() && self.has(&[*code]))
+    }
+
     fn has(&self, codes: &[Code]) -> bool {
         self.reasons.iter().any(|reason| codes.iter().any(|code| reason.code == code.as_str()))
     }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use super::campaign::{Campaign, Channel, PerPerson, PromptPolicy, RemovalPolicy, Stage};
 use super::connection::{Connection, Presence};
@@ -90,6 +91,9 @@ pub struct Decision<'a> {
     pub prompts: Vec<PromptLine<'a>>,
     pub removals: Vec<Candidate>,
     pub held_back: Vec<HeldBack>,
+    /// The zones of those who would be prompted now if anybody were at work there: nothing else
+    /// holds them back.
+    pub waits_in: Vec<Tz>,
 }
 
 /// The name of the stage at a place in the order of all ([`Rules::place`]).

@@ -1,5 +1,7 @@
 //! Who is prompted about a grant's connections, at which stage and by which ways.
 
+use chrono_tz::Tz;
+
 use crate::domain::hold_back::is_held_back;
 
 use super::{
@@ -70,6 +72,7 @@ impl<'a> Rules<'a> {
                         shown: past.shown(connection.key, &course.party.recipient.key()),
                     });
                 } else {
+                    decision.waits_in.extend(self.waits_in(course.party, &reasons));
                     hold_back(&mut decision.held_back, connection.key, reasons);
                 }
             }
@@ -157,6 +160,12 @@ impl<'a> Rules<'a> {
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// Where somebody is at whose hours all of this ends.
+    pub(in crate::domain) fn waits_in(&self, party: &Party, reasons: &[Reason]) -> Option<Tz> {
+        let is_of_hours = reasons.iter().all(|reason| reason.code.is_of_hours());
+        is_of_hours.then(|| party.zone.unwrap_or(self.campaign.zone))
     }
 
     fn is_suppressed(&self, recipient: &Recipient) -> bool {

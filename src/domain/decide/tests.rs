@@ -133,6 +133,7 @@ impl World {
             removals: decision.removals.iter().map(|candidate| candidate.connection).collect(),
             prompt_codes: codes(Action::Prompt),
             removal_codes: codes(Action::Remove),
+            waits_in: decision.waits_in,
         }
     }
 }
@@ -143,6 +144,7 @@ struct Outcome {
     removals: Vec<ConnectionKey>,
     prompt_codes: Vec<Code>,
     removal_codes: Vec<Code>,
+    waits_in: Vec<Tz>,
 }
 
 /// Told enough for a removal in the window.
@@ -270,7 +272,11 @@ fn nobody_is_written_to_at_night_or_past_only_to() {
     let mut world = World::default();
     let night = world.decide("2027-01-20T12:00:00Z", &[connection(1)], Told::default());
     assert_eq!((night.prompts.len(), night.prompt_codes), (0, vec![Code::OutsideHours]));
+    assert_eq!(night.waits_in, [chrono_tz::Pacific::Auckland], "until the morning");
     world.prompts.only_to = vec!["*@acme.example".into()];
+    let night = world.decide("2027-01-20T12:00:00Z", &[connection(1)], Told::default());
+    assert_eq!(night.prompt_codes, [Code::OutsideHours, Code::OnlyTo]);
+    assert!(night.waits_in.is_empty(), "the morning changes nothing");
     let outside = world.decide(IN_INVITATION, &[connection(1)], Told::default());
     assert_eq!(outside.prompt_codes, [Code::OnlyTo]);
     world.prompts.only_to = vec!["jo@books.example".into()];

@@ -1,5 +1,9 @@
 //! Planning what people are told of removals.
 
+use std::collections::HashSet;
+
+use chrono_tz::Tz;
+
 use crate::jobs::scan::Error;
 use crate::jobs::winning_back::Away;
 use crate::store::ScopeSets;
@@ -15,6 +19,7 @@ impl Planning<'_> {
         &self,
         sets: &ScopeSets,
         candidates: &mut Candidates,
+        waits_in: &mut HashSet<Tz>,
     ) -> Result<(), Error> {
         for ids in Away::ids(self.store).await?.chunks(GRANTS) {
             if self.cancel.is_cancelled() {
@@ -28,6 +33,7 @@ impl Planning<'_> {
                 let grant = first.facts.grant;
                 let held = settled.get(&grant).copied().unwrap_or_default();
                 let decision = self.rules.win_back(&connections, &here, held, &past);
+                waits_in.extend(&decision.waits_in);
                 for line in &decision.prompts {
                     let is_id = id_of(&connections, line.connection).is_some();
                     let mails = past.mails_on(&line.party.recipient.key(), self.today());

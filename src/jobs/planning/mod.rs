@@ -7,10 +7,11 @@ mod caps;
 mod record;
 mod resting;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -55,6 +56,8 @@ pub struct Planned {
     pub plan: Plan,
     /// Awaiting connections that are exempt now.
     pub exempt: u64,
+    /// The zones in which somebody would be prompted now if anybody were at work there.
+    pub waits_in: HashSet<Tz>,
     /// The prompts within the caps, most urgent first: [`Work`] items.
     pub work: List,
 }
@@ -80,7 +83,7 @@ impl Planning<'_> {
         let mut candidates = Candidates::default();
         let sets = self.store.scope_sets().await?;
         if self.prompts && !self.rules.win_back.is_empty() {
-            self.plan_win_back(&sets, &mut candidates).await?;
+            self.plan_win_back(&sets, &mut candidates, &mut planned.waits_in).await?;
         }
         if due || !self.rules.exemptions.is_empty() {
             self.walk(due, &sets, &mut candidates, &mut planned).await?;
@@ -170,6 +173,7 @@ impl Planning<'_> {
                 candidates.restless.add(grant);
             }
             if self.prompts {
+                planned.waits_in.extend(&decision.waits_in);
                 for line in &decision.prompts {
                     let is_id = id_of(&connections, line.connection).is_some();
                     let mails = past.mails_on(&line.party.recipient.key(), self.today());
