@@ -111,15 +111,18 @@ pub async fn simulate(begun: &Begun<'_>, asked: &Asked<'_>) -> Result<Simulated,
     said.extend_from_slice(asked.grounds);
     said.push("messages and removals take no longer than it takes to ask for them".to_owned());
     let nobody = Assumptions::nobody_reacts(people);
-    let play = |config, assumptions| one(begun, config, asked, assumptions, until);
-    let mut if_nobody_reacts = play(&config, &nobody).await?;
-    let with_customers = play(&config, asked.assumptions).await?;
+    // Each has a world and a database of its own: while one waits for its database, the other
+    // goes on.
+    let play = async |config| {
+        let course = |assumptions| one(begun, config, asked, assumptions, until);
+        tokio::try_join!(course(&nobody), course(asked.assumptions))
+    };
+    let (mut if_nobody_reacts, with_customers) = play(&config).await?;
     let against = match &begun.against {
         None => None,
         Some((other, name)) => {
             let (other, _) = assumed(other, people);
-            let nobody = play(&other, &nobody).await?;
-            let customers = play(&other, asked.assumptions).await?;
+            let (nobody, customers) = play(&other).await?;
             let differences = differences(&with_customers, &customers);
             Some(Against {
                 configuration: name.clone(),
