@@ -22,6 +22,8 @@ pub fn fitted(past: &Past<'_>) -> (Assumptions, Vec<String>) {
     let mut said = vec![so_far(past.history)];
     follow(&habits, &mut fitted, &mut said);
     let customers = &mut fitted.customers;
+    let moved = customers.follow.last().copied().unwrap_or_default();
+    let come_back = by_themselves(habits.come_back, habits.told_of_removal, moved);
     let years = |what: &str| format!("years of {what}, and {LEAST_YEARS} are needed");
     for (key, value, seen, of, needed) in [
         (
@@ -42,7 +44,7 @@ pub fn fitted(past: &Past<'_>) -> (Assumptions, Vec<String>) {
         (
             "come_back",
             &mut customers.come_back,
-            habits.come_back,
+            come_back,
             "who were removed",
             format!("removed {LEAST_DAYS} days ago or earlier, and {LEAST_SEEN} are needed"),
         ),
@@ -65,6 +67,14 @@ pub fn fitted(past: &Past<'_>) -> (Assumptions, Vec<String>) {
     }
     said.push("all other numbers are as written".to_owned());
     (fitted, said)
+}
+
+/// Those removed who come back without a message that moves them to: each message that tells of
+/// a removal moves as many of the others as any late one does.
+fn by_themselves(come_back: Seen, messages: f64, moved: f64) -> Seen {
+    let unmoved = (1.0 - moved).powf(messages).max(f64::EPSILON);
+    let share = |back: f64| (1.0 - (1.0 - back) / unmoved).max(0.0);
+    Seen { value: come_back.value.map(share), ..come_back }
 }
 
 /// Takes a number over where there is one, and says so.

@@ -29,6 +29,7 @@ mod eml_files;
 mod endpoints;
 mod first_steps;
 mod fit;
+mod fitted;
 mod forecasts;
 mod forgetting;
 mod full_disk;

@@ -21,7 +21,7 @@ const SHIPPED: &str = include_str!("../../jobs.toml");
 const BROAD: &str =
     "offline_access accounting.transactions accounting.settings accounting.contacts";
 
-fn config(edits: &[(&str, &str)]) -> Config {
+pub fn config(edits: &[(&str, &str)]) -> Config {
     let mut text = SHIPPED.to_owned();
     let usual = [
         ("floor = 500", "floor = 1"),
@@ -38,7 +38,7 @@ fn config(edits: &[(&str, &str)]) -> Config {
 }
 
 /// People with one connection each, in several zones.
-fn rows(people: u64) -> Vec<KeptRow> {
+pub fn rows(people: u64) -> Vec<KeptRow> {
     let id = |kind: u32, number: u64| format!("{kind:08x}-0000-4000-8000-{number:012x}");
     let zones = ["Pacific/Auckland", "Europe/London", "America/New_York"];
     (0..people)
@@ -58,7 +58,7 @@ fn rows(people: u64) -> Vec<KeptRow> {
         .collect()
 }
 
-fn now() -> DateTime<Utc> {
+pub fn now() -> DateTime<Utc> {
     "2026-12-01T03:04:05Z".parse().unwrap()
 }
 

@@ -7,6 +7,7 @@ use super::history::History;
 use super::survival::LifeTable;
 use super::{LEAST_DAYS, LEAST_READY};
 use crate::domain::daily::Measure;
+use crate::domain::win_back;
 
 /// Fewer of those concerned say nothing about the others: told at a stage, removed, written to.
 pub const LEAST_SEEN: u64 = 50;
@@ -43,8 +44,10 @@ pub struct Habits {
     pub unprompted: Seen,
     /// Share that leaves within a year; of years of connections.
     pub leave: Seen,
-    /// Share of those removed that comes back.
+    /// Share of those removed that comes back, for whatever reason.
     pub come_back: Seen,
+    /// How often each of those removed was told of it, on average.
+    pub told_of_removal: f64,
     /// Days within which half of those are back who come at all; of those who did.
     pub come_back_days: Seen,
 }
@@ -82,9 +85,17 @@ impl Habits {
             unprompted: within_a_year(untold, ready),
             leave: within_a_year(present(history, first, last), left(history, first, last)),
             come_back,
+            told_of_removal: told_of_removal(history, last),
             come_back_days,
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+fn told_of_removal(history: &History, last: NaiveDate) -> f64 {
+    let removed = history.level(last, Measure::Removed).unwrap_or_default();
+    let told: u64 = win_back::STAGES.iter().map(|stage| history.told_at(stage)).sum();
+    told as f64 / removed.max(1) as f64
 }
 
 #[expect(

@@ -27,7 +27,7 @@ impl Planning<'_> {
             }
             let Away { grants, here } = Away::of(self.store, ids, sets).await?;
             let settled = self.store.settled_scopes(ids, sets).await?;
-            let past = self.store.past(self.edition, &grants).await?;
+            let past = self.store.past_prompts(self.edition, &grants).await?;
             for connections in grants {
                 let Some(first) = connections.first() else { continue };
                 let grant = first.facts.grant;
