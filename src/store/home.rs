@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use sqlx::postgres::PgConnectOptions;
@@ -256,9 +257,9 @@ impl Store {
         let Self::Sqlite(pool) = self else { return Ok(()) };
         let path = beside(pool.connect_options().get_filename());
         // Whoever looks whether the database is at rest shall not think so meanwhile: a
-        // simulation's clock would go on. Never waited for: the caller may hold the write lock,
-        // and those who wait for that hold the other connections.
-        let _in_use = pool.try_acquire();
+        // simulation's clock would go on. No connection can stand for it: the caller may hold
+        // the write lock, and those who wait for that hold the other connections.
+        let _writing = Writing::begin();
         let written = {
             let path = path.clone();
             tokio::task::spawn_blocking(move || write_highest(&path, number, anew)).await
@@ -268,6 +269,30 @@ impl Store {
             .and_then(|written| written)
             .map_err(|source| failed("write", &path, source))
     }
+}
+
+/// Files beside databases that are being written, in all of this process.
+static WRITTEN_NOW: AtomicUsize = AtomicUsize::new(0);
+
+/// One of them.
+struct Writing;
+
+impl Writing {
+    fn begin() -> Self {
+        WRITTEN_NOW.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        WRITTEN_NOW.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether no file beside a database is being written.
+pub(super) fn is_at_rest() -> bool {
+    WRITTEN_NOW.load(Ordering::SeqCst) == 0
 }
 
 /// The number of the batch of effects that a transaction commits.

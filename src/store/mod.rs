@@ -128,10 +128,10 @@ impl Store {
         }
     }
 
-    /// Whether nobody uses any of its connections right now.
+    /// Whether nobody uses any of its connections right now, nor writes beside it.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        with_db!(self, db => db.size() as usize == db.num_idle())
+        home::is_at_rest() && with_db!(self, db => db.size() as usize == db.num_idle())
     }
 
     /// Closes all connections, finishing what they wrote.
