@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
 use crate::domain::grant::GrantId;
@@ -15,9 +15,6 @@ use super::chance::{happens, span};
 use super::people::{Mailbox, Person, Way, mailbox};
 use super::world::{Link, Stored, World, made};
 use super::xero::Tenant;
-
-/// How long it is until a message comes back whose server accepted it.
-const COMES_BACK: TimeDelta = TimeDelta::minutes(40);
 
 fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
@@ -74,7 +71,8 @@ impl World {
 
     /// A message will come back.
     pub(super) fn will_bounce(&mut self, at: DateTime<Utc>, prompt: Uuid) {
-        self.put_down(at + COMES_BACK, Deed::Bounce { prompt });
+        let after = self.storm.comes_back(self.seed, prompt);
+        self.put_down(at + after, Deed::Bounce { prompt });
     }
 
     /// A connection was removed: its person may come back when they next use the product.

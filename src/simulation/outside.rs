@@ -16,10 +16,12 @@ use crate::jobs::outside::{Delivery, Outside};
 use crate::jobs::prompting::{Content, Parcel};
 use crate::xero::authorise::{App, Verdict};
 use crate::xero::connections::{Answer, Connections, Deleted, Deletion, Listing};
+use crate::xero::error::Decision;
 use crate::xero::limits::{Pace, Turn};
 
 use super::chance::happens;
 use super::people::Mailbox;
+use super::witness::Heard;
 use super::world::World;
 use super::xero::direct::Direct;
 use super::xero::{Call, Fault};
@@ -107,13 +109,16 @@ impl World {
         if self.is_down(now) {
             return Some(Fault::Outage(503));
         }
+        if let Some(fault) = self.storm.hush(call) {
+            return Some(fault);
+        }
         self.calls += 1;
         let mut chance = self.seed.about("call", &self.calls.to_string());
         if happens(&mut chance, self.assumed.xero.limited) {
             return Some(Fault::Limit { problem: Some("minute"), after: Some(LIMITED_SECONDS) });
         }
         let is_lost = happens(&mut chance, self.assumed.xero.lost_answers);
-        (call == Call::Delete && is_lost).then_some(Fault::Lost)
+        (call == Call::Delete && is_lost).then(|| self.storm.lost(&mut chance))
     }
 }
 
@@ -187,8 +192,8 @@ impl Outside for Shared {
     }
 }
 
-/// Longer than that nobody waits for a turn.
-const PATIENCE: TimeDelta = TimeDelta::seconds(20);
+/// Longer than that nobody waits for a list's turn.
+const PATIENCE: TimeDelta = TimeDelta::minutes(3);
 
 /// Calls to the world's Xero.
 struct Calls<'a> {
@@ -226,7 +231,11 @@ impl Calls<'_> {
         self.turn().await?;
         self.prepare(Call::List);
         self.shared.world().see_list(self.clock.now());
-        self.direct.list().await
+        let listing = self.direct.list().await;
+        let tells = listing.as_ref().is_ok_and(|it| !it.connections.is_empty());
+        let heard = if tells { Heard::List } else { Heard::NoList };
+        self.shared.world().hear(self.clock.now(), heard);
+        listing
     }
 
     /// Its turn was counted when the intent was written down.
@@ -239,7 +248,7 @@ impl Calls<'_> {
         self.shared.world().see_asking(id);
         let answer = self.direct.delete(id).await;
         let is_lost = matches!(answer, Err(crate::xero::error::Error::Lost(_)));
-        self.shared.world().see_answer(self.clock.now(), is_lost);
+        self.shared.world().hear(self.clock.now(), heard(&answer));
         let is_done = matches!(&answer, Ok(deleted) if deleted.deletion == Deletion::Removed);
         if is_done || is_lost {
             let mut world = self.shared.world();
@@ -253,6 +262,15 @@ impl Calls<'_> {
             self.shared.end_of_the_process().await;
         }
         answer
+    }
+}
+
+/// What the worker heard of a removal.
+fn heard(answer: &Result<Deleted, crate::xero::error::Error>) -> Heard {
+    match answer.as_ref().map_err(crate::xero::error::Error::decision) {
+        Ok(_) => Heard::Answer,
+        Err(Decision::ReadBack) => Heard::Nothing,
+        Err(Decision::Wait(_) | Decision::Stop) => Heard::Later,
     }
 }
 

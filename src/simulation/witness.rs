@@ -65,6 +65,20 @@ pub(super) struct Taken {
     pub looked_at: Option<DateTime<Utc>>,
 }
 
+/// What the worker heard of a call to Xero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// What became of a removal.
+    Answer,
+    /// Nothing of a removal.
+    Nothing,
+    /// That it is to ask later.
+    Later,
+    List,
+    /// No list, or one that proves nothing.
+    NoList,
+}
+
 /// All that was seen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Witness {
@@ -74,8 +88,8 @@ pub(super) struct Witness {
     looked_at: BTreeMap<TenantId, DateTime<Utc>>,
     /// What was so when a removal was asked for.
     asked: BTreeMap<ConnectionId, Taken>,
-    /// Removals that were asked for, and whether the answer was lost.
-    pub answers: Vec<(DateTime<Utc>, bool)>,
+    /// What was heard of each call, in order.
+    pub heard: Vec<(DateTime<Utc>, Heard)>,
     /// What Xero has said that it accepts.
     accepted: ScopeSet,
     /// The worker's time, for what does not say when it is.
@@ -144,10 +158,9 @@ impl World {
         }
     }
 
-    /// A removal was asked for: whether the answer got lost.
-    pub(super) fn see_answer(&mut self, at: DateTime<Utc>, is_lost: bool) {
+    pub(super) fn hear(&mut self, at: DateTime<Utc>, heard: Heard) {
         if let Some(witness) = &mut self.witness {
-            witness.answers.push((at, is_lost));
+            witness.heard.push((at, heard));
         }
     }
 

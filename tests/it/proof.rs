@@ -43,13 +43,13 @@ fn no_promise_is_broken_whatever_goes_wrong() {
     let sum = |of: fn((usize, usize, usize)) -> usize| told.into_iter().map(of).sum::<usize>();
     let (messages, removals, crashes) = (sum(|it| it.0), sum(|it| it.1), sum(|it| it.2));
     // Stories in which nothing happens would prove nothing.
-    assert!(messages > 2000 && removals > 120 && crashes > 60, "{messages} {removals} {crashes}");
+    assert!(messages > 2000 && removals > 200 && crashes > 60, "{messages} {removals} {crashes}");
 }
 
 #[test]
 fn a_story_is_told_the_same_way_twice() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for seed in [3, 17] {
+    for seed in [3, 17, 20, 22] {
         let story = without_deaths(seed);
         let [one, two] = [0, 1].map(|_| runtime.block_on(tell(&story)).unwrap().timeline);
         assert!(!one.is_empty(), "{story}");

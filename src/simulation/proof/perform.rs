@@ -28,21 +28,21 @@ use crate::simulation::skipping::News;
 use crate::simulation::witness::Witness;
 use crate::simulation::world::World;
 
-/// One story of so many is planned over again before and after each run, which takes as long as
-/// the runs themselves.
-const REPLANNED: u64 = 4;
-
 /// A story that is being told.
 pub(super) struct Telling {
     pub workplace: Workplace,
     pub shared: Shared,
     pub clock: WorldClock,
-    judge: Judge,
+    pub judge: Judge,
     pub exempt: BTreeMap<String, DateTime<Utc>>,
     pub edition: u32,
     pub is_paused: bool,
     /// So many work at once in the next run.
-    pub workers: usize,
+    pub workers: u32,
+    /// So many worked in the last one.
+    worked: u32,
+    /// The most connections that there have been.
+    connections: usize,
     /// What is set right again before the next run.
     pub is_spoilt: bool,
     pub runs: u64,
@@ -62,6 +62,7 @@ pub(super) async fn perform(story: &Story) -> Result<Told, Failure> {
     let workplace = Workplace::copy(&config, &keys(story.seed)).await?;
     let mut world = World::of(story.rows(), &config, Seed(story.seed), story.assumptions(), begins);
     world.witness = Some(Witness::default());
+    world.storm = story.storm();
     let shared = Shared::new(world);
     let workplace = workplace.within(Arc::new(shared.clone()));
     let clock = WorldClock::at(begins, workplace.store.clone());
@@ -74,6 +75,8 @@ pub(super) async fn perform(story: &Story) -> Result<Told, Failure> {
         edition: 0,
         is_paused: false,
         workers: 1,
+        worked: 1,
+        connections: 0,
         is_spoilt: false,
         runs: 0,
         crashes: 0,
@@ -131,7 +134,7 @@ impl Telling {
         self.play(config, until).vouch().await?;
         let mut skipping = self.play(config, until).skipping();
         let mut troubles = story.troubles.iter().peekable();
-        let replans = story.seed.is_multiple_of(REPLANNED);
+        let replans = story.replans();
         let (mut stirs, mut forced) = (0, 2);
         let Some(job) = config.jobs.first().cloned() else { return Ok(None) };
         let mut at = begins;
@@ -199,6 +202,7 @@ impl Telling {
 
     fn judged(&mut self, config: &Config, is_first: bool) -> Option<Broken> {
         let world = self.shared.world();
+        self.connections = self.connections.max(connections(&world.inventory()));
         let witness = world.witness.as_ref()?;
         let force = InForce {
             config,
@@ -207,6 +211,8 @@ impl Telling {
             is_first,
             exempt: &self.exempt,
             run: self.runs,
+            workers: self.worked,
+            connections: self.connections,
         };
         self.judge.judge(witness, &force).err()
     }
@@ -239,9 +245,10 @@ impl Telling {
         let crash = Arc::clone(&self.shared.crash);
         // Of two that begin on an empty database, one may find the scan of the other complete,
         // and go by it as it should: the others wait until there is one.
-        let workers = if is_first { 1 } else { std::mem::replace(&mut self.workers, 1) } as u64;
-        let mut others: Vec<StdRng> =
-            (1..workers).map(|worker| StdRng::seed_from_u64(seed + worker)).collect();
+        self.worked = if is_first { 1 } else { std::mem::replace(&mut self.workers, 1) };
+        let mut others: Vec<StdRng> = (1..self.worked)
+            .map(|worker| StdRng::seed_from_u64(seed + u64::from(worker)))
+            .collect();
         let all = async {
             let one = setting.run(job, &self.workplace, &mut random);
             let others = others.iter_mut().map(|own| setting.run(job, &self.workplace, own));

@@ -46,6 +46,9 @@ impl Story {
         campaign.working.until = NaiveTime::from_hms_opt(19, 0, 0).unwrap_or_default();
         campaign.working.holidays.clear();
         let hold_back = if happens(&mut chance, 0.2) { 50 } else { 0 };
+        let mut limits = Seed(self.seed).about("limits", "");
+        // In a few campaigns somebody is reminded once more after the final notice.
+        let is_last = happens(&mut limits, 0.75);
         let stage = |name: &str, template: &str, day, is_final| Stage {
             name: name.to_owned(),
             day,
@@ -59,10 +62,16 @@ impl Story {
         };
         campaign.stages = vec![
             stage("invitation", "invitation", StageDay::Before(31), false),
-            stage("reminder", "reminder", StageDay::Before(25), false),
-            stage("final-notice", "final-notice", StageDay::Before(19), true),
+            stage("reminder", "reminder", StageDay::Before(if is_last { 25 } else { 19 }), false),
+            stage(
+                "final-notice",
+                "final-notice",
+                StageDay::Before(if is_last { 19 } else { 25 }),
+                true,
+            ),
             stage("stopped", "stopped", StageDay::After(1), false),
         ];
+        campaign.stages.sort_by_key(|stage| stage.day.offset());
         config.prompts.enabled = true;
         config.prompts.max_per_run = Some([1, 3, 100][below(&mut chance, 3)]);
         config.prompts.max_per_day = Some([2, 5, 100][below(&mut chance, 3)]);
@@ -74,8 +83,8 @@ impl Story {
             removal.min_notice_days = Some(6);
             removal.max_per_run = Some([1, 20][below(&mut chance, 2)]);
             removal.max_per_day = Some([1, 20][below(&mut chance, 2)]);
-            removal.max_percent = Some(100.0);
-            removal.ramp = Vec::new();
+            removal.max_percent = Some(if happens(&mut limits, 0.2) { 30.0 } else { 100.0 });
+            removal.ramp = if happens(&mut limits, 0.2) { vec![1, 2] } else { Vec::new() };
             removal.wait_days = 2;
             removal.max_drift_percent = 100.0;
             removal.max_failed_percent = 100.0;
@@ -83,6 +92,17 @@ impl Story {
             removal.per_person =
                 if happens(&mut chance, 0.5) { PerPerson::All } else { PerPerson::One };
             removal.win_back_days = [0, 3, 8];
+        }
+        let slow = [4, 9][below(&mut limits, 2)];
+        let is_slow = match self.is_crowded() {
+            true => !self.is_swift(),
+            false => happens(&mut limits, 0.5),
+        };
+        if is_slow {
+            config.xero.calls_per_minute = slow;
+        }
+        if self.is_crowded() {
+            crowd(&mut config);
         }
         config.win_back = follow_ups(&config.campaign, config.removal.as_ref());
         for job in &mut config.jobs {
@@ -122,7 +142,7 @@ impl Story {
                 let name = format!("Company {owner}-{place}-{is_shared}.");
                 // Some hosts never kept Xero's id, some keep an old token beside what is new.
                 let mut about = Seed(self.seed).about("row", &format!("{number} {place}"));
-                let has_id = happens(&mut about, 0.85);
+                let has_id = happens(&mut about, if self.is_crowded() { 0.5 } else { 0.85 });
                 let token = happens(&mut about, 0.1).then(|| token(&user, READY));
                 let used = format!("2026-0{}-01T00:00:00Z", 1 + below(&mut chance, 9));
                 let row = |address: Option<String>| {
@@ -152,6 +172,24 @@ impl Story {
             }
         }
         rows
+    }
+}
+
+/// Nothing keeps removals from coming all at once.
+fn crowd(config: &mut Config) {
+    config.prompts.max_per_run = Some(100);
+    config.prompts.max_per_day = Some(100);
+    config.prompts.ramp = Vec::new();
+    for stage in &mut config.campaign.stages {
+        stage.hold_back_percent = 0;
+    }
+    if let Some(removal) = &mut config.removal {
+        removal.min_prompts = Some(1);
+        removal.max_per_run = Some(20);
+        removal.max_per_day = Some(20);
+        removal.max_percent = Some(100.0);
+        removal.ramp = Vec::new();
+        removal.per_person = PerPerson::All;
     }
 }
 

@@ -7,19 +7,26 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::domain::forecast::Chance;
 use crate::simulation::assume::{Assumptions, Customers, Mail, People, Xero};
 use crate::simulation::chance::{Seed, happens};
-use crate::simulation::storm::Crash;
+use crate::simulation::storm::{Crash, Silence, Storm};
 
 /// A campaign opens so many days before its deadline.
 const DAYS: i64 = 34;
-/// A late story begins so many days after that.
-const LATE: i64 = 5;
+/// A late story begins so many days after that: in the midst of the first stage, or when all
+/// stages before the deadline are due.
+const LATE: [i64; 2] = [5, 17];
+/// One story of so many is planned over again.
+const REPLANNED: u64 = 4;
+/// One story of so many is about many removals at once.
+const CROWDED: u64 = 6;
+/// Its customers.
+const CROWD: usize = 9;
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     Crash(Crash),
     /// So many workers run at once.
-    Replicas(usize),
+    Replicas(u32),
     /// So many of ten rows are missing from one scan.
     Flap(usize),
     EmptyList,
@@ -44,6 +51,12 @@ pub enum What {
     Plan,
     /// Nobody reads somebody's mail any more: it comes back.
     Dies(usize),
+    /// Xero falls silent when the next removal is asked for.
+    Silence(Silence),
+    /// Nobody writes to somebody's address any more.
+    Suppress(usize),
+    /// Every suppressed address is let out again.
+    Lift,
 }
 
 /// Something that goes wrong on a day of the story.
@@ -82,6 +95,10 @@ pub(super) fn below(chance: &mut Chance, count: usize) -> usize {
     drawn.min(count.saturating_sub(1))
 }
 
+fn silence(chance: &mut Chance) -> Silence {
+    if happens(chance, 0.5) { Silence::Mute } else { Silence::Later }
+}
+
 fn day(chance: &mut Chance) -> i64 {
     i64::try_from(below(chance, usize::try_from(DAYS).unwrap_or(1))).unwrap_or_default()
 }
@@ -91,15 +108,18 @@ impl Story {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut chance = Seed(seed).about("story", "");
+        if seed % CROWDED == CROWDED - 1 {
+            return Self::crowded(seed, &mut chance);
+        }
         let customers = 2 + below(&mut chance, 6);
         let count = below(&mut chance, 9);
         let troubles = (0..count).map(|_| {
-            let what = match below(&mut chance, 18) {
+            let what = match below(&mut chance, 21) {
                 0..=3 => What::Crash(Crash {
                     after: below(&mut chance, 3) as u64,
                     is_done: happens(&mut chance, 0.5),
                 }),
-                4 | 5 => What::Replicas(2 + below(&mut chance, 2)),
+                4 | 5 => What::Replicas([2, 3][below(&mut chance, 2)]),
                 6 => What::Flap(1 + below(&mut chance, 10)),
                 7 => What::EmptyList,
                 8 => What::PageDown,
@@ -111,6 +131,9 @@ impl Story {
                 14 => What::Require,
                 15 => What::Plan,
                 16 => What::Dies(below(&mut chance, customers)),
+                17 => What::Lift,
+                18 => What::Suppress(below(&mut chance, customers)),
+                19 => What::Silence(silence(&mut chance)),
                 _ => What::Cap([0, 1, 2, 50][below(&mut chance, 4)]),
             };
             Trouble { day: day(&mut chance), what }
@@ -122,8 +145,54 @@ impl Story {
         let required = troubles.iter().find(|it| it.what == What::Require).map(|it| it.day);
         let registered = required.map(|day| day + day % 3);
         troubles.extend(registered.map(|day| Trouble { day, what: What::Register }));
+        if seed.is_multiple_of(REPLANNED) {
+            // What comes back of an address that is left alone already is nothing but an act,
+            // and what a plan that keeps things in mind is most likely to miss.
+            let troubles_of_one = [(0, What::Dies(0)), (4, What::Suppress(0))];
+            troubles.extend(troubles_of_one.map(|(day, what)| Trouble { day, what }));
+        }
         troubles.sort_by_key(|trouble| trouble.day);
         Self { seed, customers, days: DAYS + 20, troubles, assumed: None }
+    }
+
+    /// A story of many who are removed together when it comes to it, and of what goes wrong just
+    /// then, or since they were told.
+    fn crowded(seed: u64, chance: &mut Chance) -> Self {
+        let at = |day: i64| move |what: What| Trouble { day, what };
+        let then = at(DAYS - 14);
+        let (after, is_done) = (below(chance, 12) as u64, happens(chance, 0.5));
+        let mut troubles = vec![at(DAYS - 31)(What::Crash(Crash { after, is_done }))];
+        troubles.extend(match seed / CROWDED % 5 {
+            0 => vec![then(What::Silence(Silence::Mute))],
+            1 => vec![then(What::Silence(Silence::Later))],
+            2 => vec![then(What::Replicas(2))],
+            3 => {
+                let (after, is_done) = (below(chance, 8) as u64, happens(chance, 0.5));
+                vec![then(What::Crash(Crash { after, is_done }))]
+            }
+            _ => {
+                let die = (0..3).map(What::Dies).map(at(DAYS - 21));
+                let reconnect = (3..CROWD).map(What::Reconnect).map(at(DAYS - 16));
+                die.chain(reconnect).chain([then(What::Lift)]).collect()
+            }
+        });
+        Self { seed, customers: CROWD, days: DAYS + 2, troubles, assumed: None }
+    }
+
+    /// Whether it is one of those.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.assumed.is_none() && self.seed % CROWDED == CROWDED - 1
+    }
+
+    /// Whether Xero may be called as often as by default in one of those.
+    pub(super) fn is_swift(&self) -> bool {
+        (self.seed / CROWDED).is_multiple_of(2)
+    }
+
+    /// Whether it is planned over again before and after each run, which takes as long as the
+    /// runs themselves.
+    pub(super) fn replans(&self) -> bool {
+        self.seed.is_multiple_of(REPLANNED)
     }
 
     /// A story of this many customers in which nothing else goes wrong than this.
@@ -163,8 +232,9 @@ impl Story {
     #[must_use]
     pub fn begins_at(&self) -> DateTime<Utc> {
         let mut chance = Seed(self.seed).about("late", "");
-        let is_late = self.assumed.is_none() && happens(&mut chance, 0.2);
-        self.opens_at() + TimeDelta::days(if is_late { LATE } else { 0 })
+        let is_late = self.assumed.is_none() && !self.is_crowded() && happens(&mut chance, 0.25);
+        let late = LATE[below(&mut chance, LATE.len())];
+        self.opens_at() + TimeDelta::days(if is_late { late } else { 0 })
     }
 
     /// What it leads up to.
@@ -173,11 +243,25 @@ impl Story {
         self.opens_at() + TimeDelta::days(DAYS)
     }
 
+    /// What is the matter in it from the beginning on.
+    #[must_use]
+    pub(super) fn storm(&self) -> Storm {
+        let mut chance = Seed(self.seed).about("storm", "");
+        let mut some = || self.assumed.is_none() && happens(&mut chance, 0.5);
+        let mut storm = Storm::default();
+        (storm.is_unsure, storm.is_late) = (some(), some());
+        storm.is_late |= self.assumed.is_none() && self.replans();
+        storm
+    }
+
     /// How its customers behave.
     #[must_use]
     pub fn assumptions(&self) -> Assumptions {
         if let Some(assumed) = &self.assumed {
             return assumed.clone();
+        }
+        if self.is_crowded() {
+            return Assumptions::nobody_reacts(&People::default());
         }
         let mut chance = Seed(self.seed).about("assumptions", "");
         let mut some =

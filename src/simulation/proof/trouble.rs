@@ -15,17 +15,14 @@ use crate::jobs::Failure;
 use crate::simulation::play::setting;
 use crate::store::exemptions::Exemption;
 use crate::store::pauses::Pause;
+use crate::store::suppressions::Suppression;
 
 /// What is required some day that was not before.
 const ANOTHER: &str = "accounting.payments";
 
 impl Telling {
     pub(super) fn set_right(&mut self) {
-        let mut world = self.shared.world();
-        world.storm.left_out = 0;
-        world.storm.is_page_down = false;
-        world.storm.is_list_empty = false;
-        self.is_spoilt = false;
+        self.is_spoilt = !self.shared.world().storm.passes();
     }
 
     pub(super) async fn trouble(
@@ -85,6 +82,24 @@ impl Telling {
             What::Dies(number) => {
                 self.shared.world().dies(format!("person{number}@customer{number}.example"));
             }
+            What::Silence(silence) => self.shared.world().storm.silence = Some(*silence),
+            What::Suppress(number) => {
+                let recipient = format!("person{number}@customer{number}.example");
+                let suppression = Suppression {
+                    recipient: recipient.clone(),
+                    reason: "a story".to_owned(),
+                    by: "ann".to_owned(),
+                    added_at: now,
+                };
+                store.suppress(&[suppression]).await?;
+                self.judge.suppress(recipient);
+            }
+            What::Lift => {
+                for suppression in store.suppressions().await? {
+                    store.unsuppress(&suppression.recipient, "ann", now).await?;
+                }
+                self.judge.lift();
+            }
             What::Plan => return self.plan(config).await,
         }
         Ok(None)
@@ -107,6 +122,6 @@ impl Telling {
     /// Messages and removals that reached the world.
     fn reached(&self) -> (usize, usize) {
         let world = self.shared.world();
-        world.witness.as_ref().map_or((0, 0), |it| (it.handed.len(), it.answers.len()))
+        world.witness.as_ref().map_or((0, 0), |it| (it.handed.len(), it.heard.len()))
     }
 }

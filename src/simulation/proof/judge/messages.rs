@@ -37,9 +37,7 @@ impl Judge {
         }
         let campaign = &force.config.campaign;
         self.named.insert(handed.prompt, (campaign.deadline, campaign.required));
-        if handed.is_taken && known.is_none() {
-            self.ramp(stage, at, force)?;
-        }
+        self.ramp(stage, at, handed.is_taken && known.is_none(), force)?;
         let Some(address) = &handed.address else {
             self.prompts.insert(handed.prompt, handed.sha256.clone());
             return Ok(());
@@ -50,14 +48,14 @@ impl Judge {
         if !handed.is_awaited && !is_win_back(stage) {
             return broken("only on evidence", at, format!("{address} has nothing to consent to"));
         }
-        if self.refused.contains(address) {
+        if self.suppressed.contains(address) {
             return broken("never to a suppressed address", at, address.as_str());
         }
         if force.exempt.get(address).is_some_and(|until| at < *until) {
             return broken("never to whom is exempt", at, address.as_str());
         }
         if handed.is_refused {
-            self.refused.insert(address.clone());
+            self.suppressed.insert(address.clone());
         }
         if !handed.is_taken {
             return Ok(());
@@ -102,14 +100,21 @@ impl Judge {
     }
 
     /// Of a stage, no more on its first days than the ramp has for them.
-    fn ramp(&mut self, stage: &str, at: DateTime<Utc>, force: &InForce<'_>) -> Verdict {
+    fn ramp(
+        &mut self,
+        stage: &str,
+        at: DateTime<Utc>,
+        is_new: bool,
+        force: &InForce<'_>,
+    ) -> Verdict {
         if is_win_back(stage) {
             return Ok(());
         }
         let day = Self::day(force, at);
         let days = self.of_stage.entry(stage.to_owned()).or_default();
         let on_day = days.entry(day).or_default();
-        *on_day += 1;
+        // A day on which it was only tried is a day of the ramp, too.
+        *on_day += u32::from(is_new);
         let on_day = *on_day;
         let before: BTreeSet<&NaiveDate> =
             days.range(..day).map(|(day, _)| day).chain(self.died.range(..day)).collect();

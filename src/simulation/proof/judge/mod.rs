@@ -38,6 +38,10 @@ pub(super) struct InForce<'a> {
     pub is_first: bool,
     pub exempt: &'a BTreeMap<String, DateTime<Utc>>,
     pub run: u64,
+    /// Workers in that run.
+    pub workers: u32,
+    /// The most connections that the host has listed so far.
+    pub connections: usize,
 }
 
 /// What was seen so far.
@@ -47,7 +51,7 @@ pub(super) struct Judge {
     taken: usize,
     prompts: BTreeMap<Uuid, String>,
     stages: BTreeSet<(String, String, u32)>,
-    refused: BTreeSet<String>,
+    suppressed: BTreeSet<String>,
     tenants: BTreeSet<TenantId>,
     per_run: BTreeMap<u64, u32>,
     per_day: BTreeMap<NaiveDate, u32>,
@@ -61,9 +65,21 @@ pub(super) struct Judge {
     of_stage: BTreeMap<String, BTreeMap<NaiveDate, u32>>,
     /// Days on which a process died, which may have sent something for all that it knows.
     died: BTreeSet<NaiveDate>,
-    /// Removals without an answer, one after the other, in a run.
-    lost: (u64, u32),
-    asked: usize,
+    /// Calls of the present run that came to nothing.
+    vain: Vain,
+    /// Days on which a removal was asked for.
+    asking: BTreeSet<NaiveDate>,
+    heard: usize,
+}
+
+/// What a run called for in vain.
+#[derive(Default)]
+struct Vain {
+    run: u64,
+    /// Removals without an answer, one after the other, that no list has told of since.
+    lost: u32,
+    /// Removals that are to be asked for later.
+    later: u32,
 }
 
 pub(super) type Verdict = Result<(), Broken>;
@@ -88,6 +104,16 @@ impl Judge {
         self.bounced.extend(prompts);
     }
 
+    /// Somebody is suppressed.
+    pub(super) fn suppress(&mut self, address: String) {
+        self.suppressed.insert(address);
+    }
+
+    /// Whoever was suppressed is let out again.
+    pub(super) fn lift(&mut self) {
+        self.suppressed.clear();
+    }
+
     /// The worker's process died.
     pub(super) fn died(&mut self, at: DateTime<Utc>, config: &Config) {
         self.died.insert(at.with_timezone(&config.campaign.zone).date_naive());
@@ -103,10 +129,8 @@ impl Judge {
         for at in taken..witness.taken.len() {
             self.removal(&witness.taken[at], &witness.handed, force)?;
         }
-        let asked = std::mem::replace(&mut self.asked, witness.answers.len());
-        witness.answers[asked..]
-            .iter()
-            .try_for_each(|(at, is_lost)| self.answer(*at, *is_lost, force))
+        let heard = std::mem::replace(&mut self.heard, witness.heard.len());
+        witness.heard[heard..].iter().try_for_each(|(at, heard)| self.hears(*at, *heard, force))
     }
 
     /// What nobody but the worker sees has changed by a scan that it had to refuse.

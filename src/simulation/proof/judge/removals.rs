@@ -2,30 +2,67 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
-use super::{InForce, Judge, Verdict, broken};
+use super::{InForce, Judge, Vain, Verdict, broken};
+use crate::domain::campaign::RemovalPolicy;
 use crate::domain::win_back::is_win_back;
-use crate::simulation::witness::{Handed, Taken};
+use crate::simulation::witness::{Handed, Heard, Taken};
 
-/// Calls without an answer, one after the other, that stop a run; and those that may be under
-/// way by then.
-const LOST: u32 = 3 + 4;
+/// Those that may be under way when a run stops.
+const UNDER_WAY: u32 = 4;
+/// Calls without an answer, one after the other, that stop it.
+const LOST: u32 = 3;
+/// Calls that are to be made later, which stop it.
+const LATER: u32 = 1;
 
 impl Judge {
-    /// A removal was asked for, and answered or not.
-    pub(super) fn answer(
+    /// A call was answered, or not.
+    pub(super) fn hears(
         &mut self,
         at: DateTime<Utc>,
-        is_lost: bool,
+        heard: Heard,
         force: &InForce<'_>,
     ) -> Verdict {
-        let before = if self.lost.0 == force.run { self.lost.1 } else { 0 };
-        self.lost = (force.run, if is_lost { before + 1 } else { 0 });
-        if self.lost.1 > LOST {
-            return broken("bounded", at, format!("{} calls in a row were lost", self.lost.1));
+        if self.vain.run != force.run {
+            self.vain = Vain { run: force.run, ..Vain::default() };
+        }
+        let vain = &mut self.vain;
+        match heard {
+            // What became of the others, a list tells.
+            Heard::Answer | Heard::List => vain.lost = 0,
+            Heard::Nothing => vain.lost += 1,
+            Heard::Later => vain.later += 1,
+            Heard::NoList => {}
+        }
+        let (lost, later) = (vain.lost, vain.later);
+        if !matches!(heard, Heard::List | Heard::NoList) {
+            self.asking.insert(Self::day(force, at));
+        }
+        if lost > force.workers * (LOST + UNDER_WAY) {
+            return broken("bounded", at, format!("{lost} calls in a row were lost"));
+        }
+        if later > force.workers * (LATER + UNDER_WAY) {
+            return broken("bounded", at, format!("{later} calls, and Xero said later"));
         }
         Ok(())
+    }
+
+    /// Of a day, no more than its share of all and its step of the ramp.
+    fn of_day(&self, policy: &RemovalPolicy, day: NaiveDate, force: &InForce<'_>) -> u32 {
+        let share = policy.max_percent.map_or(100.0, |percent| percent.min(100.0));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share of a count"
+        )]
+        let share = (force.connections as f64 * share / 100.0).floor() as u32;
+        let before: BTreeSet<&NaiveDate> =
+            self.asking.range(..day).chain(self.died.range(..day)).collect();
+        let steps = policy.ramp.get(..=before.len()).and_then(|steps| steps.iter().max().copied());
+        let most = policy.max_per_day.unwrap_or(u32::MAX);
+        most.min(share).min(steps.unwrap_or(u32::MAX))
     }
 
     pub(super) fn removal(
@@ -86,7 +123,7 @@ impl Judge {
         let in_run = count(self.removals_per_run.entry(force.run).or_default());
         let in_day = count(self.removals_per_day.entry(day).or_default());
         if policy.max_per_run.is_some_and(|most| in_run > most)
-            || policy.max_per_day.is_some_and(|most| in_day > most)
+            || in_day > self.of_day(policy, day, force)
         {
             return broken(
                 "bounded",
