@@ -184,7 +184,7 @@ fn crowd(config: &mut Config) {
         stage.hold_back_percent = 0;
     }
     if let Some(removal) = &mut config.removal {
-        removal.min_prompts = Some(1);
+        removal.min_prompts = Some(2);
         removal.max_per_run = Some(20);
         removal.max_per_day = Some(20);
         removal.max_percent = Some(100.0);

@@ -159,23 +159,29 @@ impl Story {
     /// then, or since they were told.
     fn crowded(seed: u64, chance: &mut Chance) -> Self {
         let at = |day: i64| move |what: What| Trouble { day, what };
-        let then = at(DAYS - 14);
-        let (after, is_done) = (below(chance, 12) as u64, happens(chance, 0.5));
-        let mut troubles = vec![at(DAYS - 31)(What::Crash(Crash { after, is_done }))];
-        troubles.extend(match seed / CROWDED % 5 {
+        let (told, then) = (at(DAYS - 31), at(DAYS - 14));
+        let crash =
+            What::Crash(Crash { after: below(chance, 12) as u64, is_done: happens(chance, 0.5) });
+        let troubles = match seed / CROWDED % 6 {
             0 => vec![then(What::Silence(Silence::Mute))],
             1 => vec![then(What::Silence(Silence::Later))],
-            2 => vec![then(What::Replicas(2))],
-            3 => {
-                let (after, is_done) = (below(chance, 8) as u64, happens(chance, 0.5));
-                vec![then(What::Crash(Crash { after, is_done }))]
+            2 => {
+                let several = (DAYS - 12..DAYS - 8).map(|day| at(day)(What::Replicas(2)));
+                [told(crash)].into_iter().chain(several).collect()
             }
+            3 => vec![told(crash.clone()), then(crash)],
+            4 => vec![told(crash), at(DAYS - 16)(What::Deadline(-1))],
             _ => {
                 let die = (0..3).map(What::Dies).map(at(DAYS - 21));
                 let reconnect = (3..CROWD).map(What::Reconnect).map(at(DAYS - 16));
-                die.chain(reconnect).chain([then(What::Lift)]).collect()
+                [told(crash)]
+                    .into_iter()
+                    .chain(die)
+                    .chain(reconnect)
+                    .chain([then(What::Lift)])
+                    .collect()
             }
-        });
+        };
         Self { seed, customers: CROWD, days: DAYS + 2, troubles, assumed: None }
     }
 
@@ -184,9 +190,10 @@ impl Story {
         self.assumed.is_none() && self.seed % CROWDED == CROWDED - 1
     }
 
-    /// Whether Xero may be called as often as by default in one of those.
+    /// Whether Xero may be called as often as by default in one of those: so many are removed
+    /// after one look that it shows where a run should have stopped.
     pub(super) fn is_swift(&self) -> bool {
-        (self.seed / CROWDED).is_multiple_of(2)
+        self.troubles.iter().any(|it| matches!(it.what, What::Silence(_)))
     }
 
     /// Whether it is planned over again before and after each run, which takes as long as the
