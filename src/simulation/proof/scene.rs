@@ -47,8 +47,9 @@ impl Story {
         campaign.working.holidays.clear();
         let hold_back = if happens(&mut chance, 0.2) { 50 } else { 0 };
         let mut limits = Seed(self.seed).about("limits", "");
+        let is_named = self.assumed.is_some();
         // In a few campaigns somebody is reminded once more after the final notice.
-        let is_last = happens(&mut limits, 0.75);
+        let is_last = happens(&mut limits, 0.75) || is_named;
         let stage = |name: &str, template: &str, day, is_final| Stage {
             name: name.to_owned(),
             day,
@@ -83,8 +84,10 @@ impl Story {
             removal.min_notice_days = Some(6);
             removal.max_per_run = Some([1, 20][below(&mut chance, 2)]);
             removal.max_per_day = Some([1, 20][below(&mut chance, 2)]);
-            removal.max_percent = Some(if happens(&mut limits, 0.2) { 30.0 } else { 100.0 });
-            removal.ramp = if happens(&mut limits, 0.2) { vec![1, 2] } else { Vec::new() };
+            removal.max_percent =
+                Some(if happens(&mut limits, 0.2) && !is_named { 30.0 } else { 100.0 });
+            removal.ramp =
+                if happens(&mut limits, 0.2) && !is_named { vec![1, 2] } else { Vec::new() };
             removal.wait_days = 2;
             removal.max_drift_percent = 100.0;
             removal.max_failed_percent = 100.0;
@@ -96,7 +99,7 @@ impl Story {
         let slow = [4, 9][below(&mut limits, 2)];
         let is_slow = match self.is_crowded() {
             true => !self.is_swift(),
-            false => happens(&mut limits, 0.5),
+            false => happens(&mut limits, 0.5) && !is_named,
         };
         if is_slow {
             config.xero.calls_per_minute = slow;
