@@ -199,6 +199,7 @@ fn ready_unaffected_unknown_and_gone_connections_are_never_prompted_or_removed()
                 removals: vec![],
                 prompt_codes: vec![],
                 removal_codes: vec![],
+                waits_in: vec![],
             }
         );
     }

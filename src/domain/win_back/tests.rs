@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::campaign::{PromptPolicy, WorkingTime};
 use crate::domain::example::{at, connection, removal, scopes, stage};
+use crate::domain::reason::Code;
 use crate::domain::recipient::Exemptions;
 use crate::domain::told::{Mark, Past, PromptState};
 
