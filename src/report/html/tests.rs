@@ -111,6 +111,8 @@ fn no_name_ends_an_element_or_a_drawing() {
     }];
     let page = page(&document, &campaign()).unwrap();
     assert!(!page.contains("<script"), "{page}");
+    // On a phone the row is a list, and each cell says what it is.
+    assert!(page.contains("role=\"cell\" data-head=\"ready after 7 days\""), "{page}");
     assert!(page.contains("Acme &lt;Books&gt; &amp;"), "{page}");
 }
 
