@@ -12,6 +12,7 @@ WORKDIR /src
 # The dependencies, from the two files that name them and programs that do nothing: this layer
 # stays as long as those two do.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 RUN set -e; \
     for target in src benches/report benches/running benches/scan benches/send benches/simulate benches/xero examples/make_connections; do \
         mkdir -p "$target"; \

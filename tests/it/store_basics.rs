@@ -1,6 +1,7 @@
 //! The store's contract, part one: schema, owner, and the small tables.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 use worker::store::exemptions::Exemption;
 use worker::store::settings::Keys;
@@ -154,4 +155,15 @@ async fn runs_are_remembered_with_their_progress() {
         assert_eq!((runs[1].exit_code, runs[1].progress.as_deref()), (Some(4), Some(progress)));
     })
     .await;
+}
+
+#[tokio::test]
+async fn sqlite_is_built_without_a_lock_that_all_connections_share() {
+    // .cargo/config.toml
+    let mut sqlite = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    let options: Vec<String> =
+        sqlx::query_scalar("PRAGMA compile_options").fetch_all(&mut sqlite).await.unwrap();
+    assert!(options.contains(&"DEFAULT_MEMSTATUS=0".to_owned()), "{options:?}");
+    assert!(!options.contains(&"ENABLE_MEMORY_MANAGEMENT".to_owned()), "{options:?}");
+    assert!(options.contains(&"THREADSAFE=1".to_owned()), "{options:?}");
 }
