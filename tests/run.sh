@@ -87,7 +87,8 @@ fi
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
+# Many tests wait for servers and for time limits: three at a time for each core keep it busy.
 say "tests"
-cargo test
+RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((3 * $(nproc)))}" cargo test
 
 say "all is well"
