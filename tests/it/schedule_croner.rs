@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Offset, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::{America, Australia, Europe, Pacific, TZ_VARIANTS, Tz};
 use croner::Cron;
 use proptest::prelude::*;
@@ -93,8 +93,8 @@ proptest! {
         let (ours, theirs) = (ours(&text, zone, after, 400), theirs(&text, zone, after, 400));
         // Both say: once a day, whatever the clock does. They may differ about a time that the
         // clock leaps over: the other may move it to the end of the leap.
-        let day = |at: &DateTime<Utc>| at.with_timezone(&zone).date_naive();
-        let ours_days: Vec<NaiveDate> = ours.iter().map(day).collect();
+        let ours_days: Vec<NaiveDate> =
+            ours.iter().map(|at| day_of(*at, zone, (hour, minute))).collect();
         for (ours, theirs) in ours.iter().zip(&theirs) {
             prop_assert!((*ours - *theirs).abs() <= TimeDelta::hours(2), "{} {}", ours, theirs);
         }
@@ -102,6 +102,14 @@ proptest! {
         once.dedup();
         prop_assert_eq!(once.len(), ours_days.len(), "{} in {}", text, zone);
     }
+}
+
+/// The day that a fire of this time stands for: where the clock leaps over the end of a day, it
+/// comes at the beginning of the next.
+fn day_of(at: DateTime<Utc>, zone: Tz, (hour, minute): (u32, u32)) -> NaiveDate {
+    let wall = at.with_timezone(&zone).naive_local();
+    let is_moved = (wall.hour(), wall.minute()) < (hour, minute);
+    wall.date() - Days::new(is_moved.into())
 }
 
 /// Each change of a zone's clock in these years, with the local time that it is made at.
@@ -161,6 +169,24 @@ fn every_clock_change_of_london() {
 #[test]
 fn every_clock_change_of_new_york() {
     every_change(America::New_York, (2, 30), (1, 30));
+}
+
+#[test]
+fn a_time_that_the_clock_leaps_over_at_the_end_of_a_day_fires_once_for_that_day() {
+    // In Nuuk the clock goes from 22:59 on 30 March 2024 to 00:00 on the 31st.
+    let after = "2024-03-29T12:00:00Z".parse().unwrap();
+    let fires = ours("0 23 * * *", America::Nuuk, after, 4);
+    let walls: Vec<String> =
+        fires.iter().map(|at| at.with_timezone(&America::Nuuk).naive_local().to_string()).collect();
+    assert_eq!(
+        walls,
+        [
+            "2024-03-29 23:00:00",
+            "2024-03-31 00:00:00",
+            "2024-03-31 23:00:00",
+            "2024-04-01 23:00:00"
+        ]
+    );
 }
 
 #[test]
