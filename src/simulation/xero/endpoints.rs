@@ -2,12 +2,13 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use serde_json::json;
 
 use super::http::{Request, Response};
 use super::{AppToken, Connection, Removed, TOKEN_LIFETIME, Xero};
-use crate::domain::ids::ConnectionId;
+use crate::domain::ids::{AuthEventId, ConnectionId, TenantId};
 use crate::domain::scopes::{ScopeSet, ScopeText};
 
 /// The scope of an app's own token.
@@ -51,12 +52,12 @@ impl Xero {
             Err(response) => return response,
         };
         let event = request.query().remove("authEventId");
-        let entries: Vec<Value> = self
+        let entries: Vec<Entry<'_>> = self
             .of_app(&client_id)
             .filter(|one| event.as_ref().is_none_or(|event| one.auth_event.to_string() == *event))
-            .map(entry)
+            .map(Entry::of)
             .collect();
-        Response::json(200, &Value::Array(entries))
+        Response::json(200, &entries)
     }
 
     pub(super) fn delete(&mut self, now: DateTime<Utc>, request: &Request) -> Response {
@@ -139,16 +140,34 @@ fn credentials(request: &Request) -> Option<(String, String)> {
     Some((decode(id), decode(secret)))
 }
 
-fn entry(one: &Connection) -> Value {
-    // UTC without saying so, with seven decimals.
-    let date = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%S%.6f0").to_string();
-    json!({
-        "id": one.id,
-        "authEventId": one.auth_event,
-        "tenantId": one.tenant.id,
-        "tenantType": one.tenant.kind,
-        "tenantName": one.tenant.name,
-        "createdDateUtc": date(one.created_at),
-        "updatedDateUtc": date(one.updated_at),
-    })
+/// One of the list's, as Xero writes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    id: ConnectionId,
+    auth_event_id: AuthEventId,
+    tenant_id: TenantId,
+    tenant_type: &'a str,
+    tenant_name: Option<&'a str>,
+    created_date_utc: String,
+    updated_date_utc: String,
+}
+
+impl<'a> Entry<'a> {
+    fn of(one: &'a Connection) -> Self {
+        // UTC without saying so, with seven decimals.
+        let date = |at: DateTime<Utc>| {
+            let text = at.to_rfc3339_opts(SecondsFormat::Micros, true);
+            format!("{}0", text.trim_end_matches('Z'))
+        };
+        Self {
+            id: one.id,
+            auth_event_id: one.auth_event,
+            tenant_id: one.tenant.id,
+            tenant_type: &one.tenant.kind,
+            tenant_name: one.tenant.name.as_deref(),
+            created_date_utc: date(one.created_at),
+            updated_date_utc: date(one.updated_at),
+        }
+    }
 }
