@@ -44,10 +44,12 @@ const COLUMNS_OF_RECORD: [(&str, bulk::Kind); 9] = [
 /// Adds entries, in their order. The end of the record is locked until the transaction ends,
 /// so this comes last before the commit: then nobody who holds it waits for anything else.
 pub(super) async fn append(tx: &mut Tx, acts: &[Act]) -> Result<(), Error> {
-    const END: &str = "UPDATE audit_head SET number = $2, hash = $3";
+    const END: &str = "UPDATE audit_head SET number = $2, hash = $3, messages = messages + $4";
     if acts.is_empty() {
         return Ok(());
     }
+    let messages = acts.iter().filter(|act| act.kind().is_of_messages()).count();
+    let messages = i64::try_from(messages).unwrap_or(i64::MAX);
     let End { mut head, key, app } = lock(tx).await?;
     // A record begins with whose it is.
     let first = acts.first().filter(|_| head == Head::NONE);
@@ -65,14 +67,14 @@ pub(super) async fn append(tx: &mut Tx, acts: &[Act]) -> Result<(), Error> {
     match tx {
         Tx::Sqlite(tx) => {
             sqlx::query(AssertSqlSafe(add)).bind(records).execute(&mut **tx).await?;
-            let end = END.replace("$2", "$1").replace("$3", "$2");
-            let end = sqlx::query(AssertSqlSafe(end)).bind(head.number).bind(hash);
+            let end = END.replace("$2", "$1").replace("$3", "$2").replace("$4", "$3");
+            let end = sqlx::query(AssertSqlSafe(end)).bind(head.number).bind(hash).bind(messages);
             end.execute(&mut **tx).await?;
         }
         // One way to the server and back in place of two, while others wait for the end.
         Tx::Postgres(tx) => {
             let both = AssertSqlSafe(format!("WITH added AS ({add}) {END}"));
-            let both = sqlx::query(both).bind(records).bind(head.number).bind(hash);
+            let both = sqlx::query(both).bind(records).bind(head.number).bind(hash).bind(messages);
             both.execute(&mut **tx).await?;
         }
     }

@@ -18,11 +18,10 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// A walk over these grants only, which have an awaiting connection.
+    /// A walk over these grants only, whatever is left to be awaited of them.
     #[must_use]
-    pub fn over(mut grants: Vec<GrantId>) -> Self {
-        grants.reverse();
-        Self { these: Some(grants), ..Self::default() }
+    pub fn over(grants: impl DoubleEndedIterator<Item = GrantId>) -> Self {
+        Self { these: Some(grants.rev().collect()), ..Self::default() }
     }
 }
 
@@ -40,22 +39,16 @@ impl Store {
         walk: &mut Walk,
         sets: &ScopeSets,
     ) -> Result<Vec<Vec<Connection>>, Error> {
-        let grants = self.next_grants(walk).await?;
-        let connections = self.connections_of_grants(&grants, sets).await?;
-        let mut groups: Vec<Vec<Connection>> = Vec::with_capacity(grants.len());
-        for connection in connections {
+        loop {
+            let grants = self.next_grants(walk).await?;
+            let mut connections = self.connections_of_grants(&grants, sets).await?;
             // Who stands only in rows that are gone is no longer responsible for the rest.
-            if !connection.is_listed() {
-                continue;
-            }
-            match groups.last_mut() {
-                Some(group) if group[0].facts.grant == connection.facts.grant => {
-                    group.push(connection)
-                }
-                _ => groups.push(vec![connection]),
+            connections.retain(Connection::is_listed);
+            // Of some that a walk is over the host may list nothing any more.
+            if !connections.is_empty() || grants.is_empty() {
+                return Ok(grouped(connections));
             }
         }
-        Ok(groups)
     }
 
     async fn next_grants(&self, walk: &mut Walk) -> Result<Vec<GrantId>, Error> {
@@ -85,4 +78,16 @@ impl Store {
         walk.ended = walk.after.is_none();
         Ok(grants.into_iter().map(GrantId).collect())
     }
+}
+
+/// By grant; those of one stand together.
+fn grouped(connections: Vec<Connection>) -> Vec<Vec<Connection>> {
+    let mut groups: Vec<Vec<Connection>> = Vec::new();
+    for connection in connections {
+        match groups.last_mut() {
+            Some(group) if group[0].facts.grant == connection.facts.grant => group.push(connection),
+            _ => groups.push(vec![connection]),
+        }
+    }
+    groups
 }

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool, SqlitePoo
 use super::{Error, Store, Tx, dialect, pooler, with_db, with_tx};
 
 /// The schema this worker works on: the number of the newest file in `migrations/`.
-pub const SCHEMA_VERSION: i64 = 12;
+pub const SCHEMA_VERSION: i64 = 13;
 
 /// How long a statement waits for another writer, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);

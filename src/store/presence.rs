@@ -10,7 +10,7 @@ use crate::domain::connection::Presence;
 use crate::domain::grant::ConnectionKey;
 
 use super::dialect::{Dialect, Ids};
-use super::restless::stir;
+use super::restless::{Restless, stir};
 use super::settings::lock_for_scan;
 use super::writer::covering;
 use super::{Error, Tx, with_tx};
@@ -46,7 +46,7 @@ pub(super) async fn bring_back(
     if keys.is_empty() {
         return Ok(());
     }
-    stir(tx).await?;
+    stir(tx, &Restless::ANY).await?;
     turn(tx, keys, ("presence = 'removed'", Presence::Present, None), now, run).await
 }
 

@@ -17,7 +17,7 @@ use super::bulk::{self, Amount, Cell, Statement};
 use super::dialect::{Dialect, Ids};
 use super::leases::is_over;
 use super::pipe::Pipe;
-use super::restless::stir;
+use super::restless::{Restless, stir};
 use super::scans::{BadRowRecord, ScanRecord};
 use super::settings::lock_for_scan;
 use super::tables::{
@@ -65,8 +65,9 @@ pub struct ScanWriter {
     run_id: Uuid,
     /// Nothing was stored before: rows need no look at what is there.
     is_first: bool,
-    /// It changes something that is known of connections.
-    has_changed: bool,
+    /// The grants that it judged anew, or whose connections it changes. Which of others are
+    /// covered counts for removals only, and while those are decided no plan goes by the last.
+    changed: Restless,
     deferred: Deferred,
     /// Rows of a first load that wait until they fill a statement.
     waiting: Rows,
@@ -150,7 +151,7 @@ impl ScanWriter {
             now,
             run_id,
             is_first: false,
-            has_changed: false,
+            changed: Restless::default(),
             deferred: Deferred::default(),
             waiting: Rows::default(),
         })
@@ -234,8 +235,13 @@ impl ScanWriter {
     /// # Errors
     /// The database cannot be used; what the batch before came to shows now or later.
     pub async fn write(&mut self, batch: Batch) -> Result<(), Error> {
+        if self.is_first {
+            self.changed = Restless::ANY;
+        }
+        let judged = batch.grants.iter().map(|grant| grant.id);
+        let written = batch.connections.iter().map(|connection| connection.facts.grant);
+        judged.chain(written).for_each(|grant| self.changed.add(grant));
         let statements = self.statements(batch)?;
-        self.has_changed |= self.is_first || !statements.is_empty();
         self.hand = match std::mem::replace(&mut self.hand, Hand::Lost) {
             Hand::Here(tx) => Hand::Away(Pipe::into(tx)),
             other => other,
@@ -310,7 +316,6 @@ impl ScanWriter {
     /// The database cannot be used.
     pub async fn settle_covered(&mut self, tenants: &[TenantId]) -> Result<(), Error> {
         self.end_load().await?;
-        self.has_changed |= !tenants.is_empty();
         let tenants = tenants.iter().map(|tenant| tenant.0).collect();
         let statement = covering(self.dialect, tenants)?;
         self.run(vec![statement]).await
@@ -368,11 +373,9 @@ impl ScanWriter {
         let mut statements = Vec::new();
         bulk::fill(self.dialect, &BAD_ROWS, Amount::All, &mut cells, &mut statements)?;
         self.run(statements).await?;
-        let has_changed = self.has_changed;
+        let changed = std::mem::take(&mut self.changed);
         let tx = self.tx().await?;
-        if has_changed {
-            stir(tx).await?;
-        }
+        stir(tx, &changed).await?;
         scan.insert(tx).await?;
         append(tx, &[scan.act()]).await?;
         match self.hand {

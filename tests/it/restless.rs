@@ -1,27 +1,39 @@
 //! What plans keep in mind: the grants that the last one had something to do with, until
 //! something changes that plans are made by.
 
+use std::collections::BTreeSet;
+
 use worker::domain::grant::GrantId;
 use worker::inventory::Column;
+use worker::store::restless::Restless;
 use worker::store::suppressions::Suppression;
 
 use crate::support::line::{Line, READY, lines};
 use crate::support::sending::{BASES, Sending};
 use crate::support::world::{World, both};
 
-async fn kept(world: &World) -> Option<Vec<GrantId>> {
+async fn kept(world: &World) -> Option<BTreeSet<GrantId>> {
     world.store.restless("made by this").await.unwrap()
 }
 
-async fn keep(world: &World) -> Vec<GrantId> {
+async fn those<const N: usize>(world: &World, numbers: [usize; N]) -> BTreeSet<GrantId> {
+    let mut grants = BTreeSet::new();
+    for number in numbers {
+        grants.insert(world.get(number).await.facts.grant);
+    }
+    grants
+}
+
+async fn keep(world: &World) -> BTreeSet<GrantId> {
     let footing = world.store.footing().await.unwrap();
-    let grants = vec![world.get(2).await.facts.grant, world.get(3).await.facts.grant];
-    world.store.keep_restless("made by this", footing, &grants).await.unwrap();
+    let grants = those(world, [2, 3]).await;
+    let restless: Restless = grants.iter().copied().collect();
+    world.store.keep_restless("made by this", footing, &restless).await.unwrap();
     grants
 }
 
 #[tokio::test]
-async fn what_is_kept_in_mind_holds_until_a_scan_changes_something() {
+async fn a_scan_adds_those_of_whom_it_changes_something() {
     both(async |world: World| {
         let all = lines(1..=3);
         world.scan(&all).await;
@@ -36,19 +48,22 @@ async fn what_is_kept_in_mind_holds_until_a_scan_changes_something() {
             changed[0] = changed[0].clone().with(column, value);
             changed
         };
-        let fewer = all[..2].to_vec();
         for changed in [
             with(Column::Email, "elsewhere@example.com"),
             with(Column::TimeZone, "Europe/London"),
             with(Column::Scopes, READY),
-            lines(1..=4),
-            fewer,
+            all[1..].to_vec(),
         ] {
             world.scan(&all).await;
             keep(&world).await;
             world.scan(&changed).await;
-            assert_eq!(kept(&world).await, None, "{changed:?}");
+            let first = those(&world, [1, 2, 3]).await;
+            assert_eq!(kept(&world).await, Some(first), "{changed:?}");
         }
+        world.scan(&all).await;
+        keep(&world).await;
+        world.scan(&lines(1..=4)).await;
+        assert_eq!(kept(&world).await, Some(those(&world, [2, 3, 4]).await));
     })
     .await;
 }
@@ -59,14 +74,33 @@ async fn nothing_is_kept_of_a_plan_that_another_scan_overtook() {
         world.scan(&lines(1..=3)).await;
         let footing = world.store.footing().await.unwrap();
         world.scan(&lines(1..=4)).await;
-        world.store.keep_restless("made by this", footing, &[]).await.unwrap();
+        world.store.keep_restless("made by this", footing, &Restless::default()).await.unwrap();
         assert_eq!(kept(&world).await, None);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_scan_is_no_act_that_plans_are_made_on_and_everything_else_is() {
+async fn nothing_is_kept_where_there_are_too_many() {
+    both(async |world: World| {
+        world.scan(&lines(1..=3)).await;
+        let footing = world.store.footing().await.unwrap();
+        let many = |count: u128| (1..=count).map(|id| GrantId(uuid::Uuid::from_u128(id)));
+        let most: Restless = many(20_000).collect();
+        world.store.keep_restless("made by this", footing, &most).await.unwrap();
+        assert_eq!(kept(&world).await.map(|kept| kept.len()), Some(20_000));
+        // One more, from a scan: nobody knows who they are.
+        world.scan(&lines(1..=4)).await;
+        world.scan(&lines(1..=5)).await;
+        assert_eq!(kept(&world).await, None);
+        let too_many: Restless = many(20_001).collect();
+        assert_eq!(too_many.grants(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn scans_and_messages_are_no_acts_that_plans_are_made_on_and_everything_else_is() {
     both(async |world: World| {
         world.scan(&lines(1..=3)).await;
         let before = world.store.footing().await.unwrap();
@@ -84,6 +118,21 @@ async fn a_scan_is_no_act_that_plans_are_made_on_and_everything_else_is() {
         assert!(world.store.footing().await.unwrap().acts > after.acts);
     })
     .await;
+    for base in BASES {
+        let sending = Sending::new(base, &lines(0..3)).await;
+        sending.prepare();
+        sending.ran(0);
+        let acts =
+            "SELECT CAST(number - messages - (SELECT count(*) FROM scans) AS text) FROM audit_head";
+        let before = sending.texts(acts).await;
+        let elsewhere = |(number, line): (usize, Line)| {
+            line.with(Column::Email, &format!("moved{number}@example.com"))
+        };
+        let moved: Vec<Line> = lines(0..3).into_iter().enumerate().map(elsewhere).collect();
+        sending.show(&moved);
+        assert_eq!(sending.ran(0)["prompts_sent"], 3, "{base:?}");
+        assert_eq!(sending.texts(acts).await, before, "{base:?}");
+    }
 }
 
 #[tokio::test]

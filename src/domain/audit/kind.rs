@@ -102,6 +102,23 @@ impl Kind {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == word)
     }
+
+    /// Whether it is a message on its way, as a plan has it sent: that leaves less to do about
+    /// those whom the plan was about, and nothing about others.
+    #[must_use]
+    pub fn is_of_messages(self) -> bool {
+        matches!(
+            self,
+            Self::PromptSending
+                | Self::PromptSent
+                | Self::PromptPutOff
+                | Self::PromptRefused
+                | Self::PromptUnknown
+                | Self::PromptSwept
+                | Self::Announced
+                | Self::AnnouncementRefused
+        )
+    }
 }
 
 impl fmt::Display for Kind {

@@ -43,6 +43,11 @@ impl Act {
         self.at
     }
 
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The run that does it.
     #[must_use]
     pub fn run(mut self, run: Uuid) -> Self {

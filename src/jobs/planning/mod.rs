@@ -25,12 +25,12 @@ use crate::jobs::scan::Error;
 use crate::jobs::sorter::Sorter;
 use crate::report::plan::{List, Plan, RemovalEntry};
 use crate::store::awaiting::Walk;
+use crate::store::restless::Restless;
 use crate::store::{ScopeSets, Store};
 
 use caps::list_held_back;
 pub use record::Work;
 use record::{Line, Removal, Shown, encode, hold};
-use resting::Restless;
 
 /// What planning is done by.
 pub struct Planning<'a> {
@@ -109,8 +109,8 @@ impl Planning<'_> {
             Some((made_by, _)) => self.store.restless(made_by).await?,
             None => None,
         };
-        let is_whole = known.is_none();
-        let mut walk = known.map_or_else(Walk::default, Walk::over);
+        let mut walk =
+            known.as_ref().map_or_else(Walk::default, |known| Walk::over(known.iter().copied()));
         let mut done = 0;
         let mut page = self.store.next_awaiting(&mut walk, sets).await?;
         while !page.is_empty() {
@@ -125,10 +125,11 @@ impl Planning<'_> {
             self.watcher.deciding(done);
         }
         let restless = std::mem::take(&mut candidates.restless);
-        match made_by {
-            Some(made_by) if is_whole => self.remember(made_by, restless).await,
-            _ => Ok(()),
+        let Some((made_by, footing)) = made_by else { return Ok(()) };
+        if known.as_ref() != restless.grants() {
+            self.store.keep_restless(&made_by, footing, &restless).await?;
         }
+        Ok(())
     }
 
     async fn page(

@@ -1,36 +1,18 @@
 //! The grants that a plan need not look at. A decision follows from what is known of a grant,
 //! what its people were told, the rules, and the time; where it came to nothing at all, it comes
-//! to nothing again until one of those is another. Scans say when they change something, acts
-//! are in the record, and of the time only what opens and closes counts.
+//! to nothing again until one of those is another. Scans say whose connections they change, acts
+//! are in the record, and of the time only what opens and closes counts. Messages on their way
+//! are no such acts: they go to those whom a plan was about, and leave less to do about them.
 
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::decide::Rules;
-use crate::domain::grant::GrantId;
 use crate::jobs::scan::Error;
-use crate::store::restless::{Footing, MOST};
+use crate::store::restless::Footing;
 
 use super::Planning;
-
-/// The grants that a walk had something to do with; `None` once they are too many.
-pub(super) struct Restless(Option<Vec<GrantId>>);
-
-impl Default for Restless {
-    fn default() -> Self {
-        Self(Some(Vec::new()))
-    }
-}
-
-impl Restless {
-    pub(super) fn add(&mut self, grant: GrantId) {
-        self.0 = self.0.take().filter(|grants| grants.len() < MOST);
-        if let Some(grants) = &mut self.0 {
-            grants.push(grant);
-        }
-    }
-}
 
 impl Planning<'_> {
     /// What this plan is made by and on, but for what passes with the hours of the day: those
@@ -54,16 +36,5 @@ impl Planning<'_> {
             let _ = write!(digest, "{byte:02x}");
         }
         Ok(Some((digest, footing)))
-    }
-
-    pub(super) async fn remember(
-        &self,
-        (made_by, footing): (String, Footing),
-        restless: Restless,
-    ) -> Result<(), Error> {
-        if let Some(grants) = restless.0 {
-            self.store.keep_restless(&made_by, footing, &grants).await?;
-        }
-        Ok(())
     }
 }
