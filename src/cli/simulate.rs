@@ -2,20 +2,25 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::config::Config;
 use crate::inventory::KeptRow;
 use crate::jobs::Failure;
 use crate::jobs::exit::Exit;
+use crate::jobs::progress::Watcher as _;
 use crate::jobs::workplace::Workplace;
 use crate::report::calendar::Simulated;
 use crate::report::publish::publish;
 use crate::simulation::assume::Assumptions;
-use crate::simulation::{Asked, Begun, begins, end, from_history, keys, simulate};
+use crate::simulation::{Asked, Begun, Elapsed, begins, end, from_history, keys, simulate};
 
 use super::context::{Context, Trouble, environment, moment, read, shows_addresses};
+use super::watch::Watch;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +32,9 @@ Examples:
 
 /// Longer than any campaign lasts.
 const FARTHEST: TimeDelta = TimeDelta::days(3650);
+
+/// How often it is looked how far a simulation is.
+const LOOKS: Duration = Duration::from_millis(100);
 
 /// What stands in the place of a file for the campaign's own history.
 const HISTORY: &str = "history";
@@ -99,6 +107,8 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     workplace.close().await;
     let is_shown = shows_addresses(arguments.show_addresses);
     let zone = config.campaign.zone;
+    let elapsed = Arc::new(Elapsed::default());
+    let so_far = Arc::clone(&elapsed);
     let played = tokio::task::spawn_blocking(move || {
         // What each of thousands of runs would log is nobody's reading.
         let _silent =
@@ -107,10 +117,12 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         let against = against.as_ref().map(|(config, name)| (config, name.clone()));
         let begun = Begun { config: &config, against, rows: &rows, now };
         let (assumptions, grounds) = (&assumptions, &grounds);
-        let asked = Asked { seed, assumptions, grounds, until, is_shown, skips: true };
+        let elapsed = &*elapsed;
+        let asked = Asked { seed, assumptions, grounds, until, is_shown, skips: true, elapsed };
         runtime.block_on(simulate(&begun, &asked))
     });
-    let simulated = played.await.map_err(|error| io::Error::other(error.to_string()))??;
+    let played = watched(played, &so_far, &Watch::new(context.terminal.clone())).await;
+    let simulated = played.map_err(|error| io::Error::other(error.to_string()))??;
     match &arguments.out {
         Some(path) => {
             let form = arguments.format.unwrap_or_else(|| of_ending(path));
@@ -125,6 +137,27 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         }
     }
     Ok(Exit::Done)
+}
+
+/// Waits for a simulation, and says meanwhile how far it is.
+async fn watched<T>(
+    mut played: JoinHandle<T>,
+    elapsed: &Elapsed,
+    watch: &Watch,
+) -> Result<T, JoinError> {
+    let mut interval = tokio::time::interval(LOOKS);
+    let played = loop {
+        tokio::select! {
+            played = &mut played => break played,
+            _ = interval.tick() => {
+                if let Some((days, total)) = elapsed.days() {
+                    watch.simulating(days, total);
+                }
+            }
+        }
+    };
+    watch.done();
+    played
 }
 
 /// There has to be something to play.

@@ -35,6 +35,11 @@ impl Watch {
         Self { terminal, state: Mutex::new(state) }
     }
 
+    /// Days of campaigns that are played, of all that are to be.
+    pub(super) fn simulating(&self, days: u64, total: u64) {
+        self.tell("simulating", days, Some(total), "days");
+    }
+
     fn tell(&self, step: &'static str, done: u64, total: Option<u64>, unit: &'static str) {
         let Ok(mut state) = self.state.lock() else { return };
         let now = Instant::now();

@@ -6,6 +6,7 @@ mod assumed;
 mod chance;
 pub mod clock;
 mod deeds;
+mod elapsed;
 mod fitted;
 mod observing;
 mod outside;
@@ -21,6 +22,7 @@ pub mod xero;
 
 pub use assumed::{assumed, env};
 pub use chance::Seed;
+pub use elapsed::Elapsed;
 pub use observing::{Names, course};
 pub use outside::Shared;
 pub use play::{Play, end};

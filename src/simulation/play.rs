@@ -24,6 +24,7 @@ use crate::store::plans::Approval;
 
 use super::assumed::env;
 use super::clock::WorldClock;
+use super::elapsed::Part;
 use super::outside::Shared;
 use super::skipping::{News, Skipping};
 
@@ -49,6 +50,8 @@ pub struct Play<'a> {
     pub ready_at_deadline: Option<f64>,
     /// The report after the first run.
     pub at_first: Option<Document>,
+    /// Where it says how far it is.
+    pub(super) part: Option<Part<'a>>,
 }
 
 /// When a campaign is over: after its deadline, the stages behind that, and the time in which
@@ -88,6 +91,7 @@ impl<'a> Play<'a> {
             runs: 0,
             ready_at_deadline: None,
             at_first: None,
+            part: None,
         }
     }
 
@@ -121,6 +125,9 @@ impl<'a> Play<'a> {
             self.shared.world().go_on_until(at);
             self.note_deadline(at).await?;
             self.clock.reach(at);
+            if let Some(part) = &mut self.part {
+                part.reach(at);
+            }
             let has_bounced = self.hear_of_bounces().await?;
             let news = {
                 let world = self.shared.world();
@@ -144,6 +151,9 @@ impl<'a> Play<'a> {
                 }
                 self.sign(job, &finished).await?;
             }
+        }
+        if let Some(part) = &mut self.part {
+            part.reach(self.until);
         }
         self.note_deadline(self.until).await
     }

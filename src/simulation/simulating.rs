@@ -21,6 +21,7 @@ use super::assume::{Assumptions, People};
 use super::assumed::assumed;
 use super::chance::Seed;
 use super::clock::WorldClock;
+use super::elapsed::{Elapsed, Part};
 use super::fitted::{Past, fitted};
 use super::observing::{Names, course};
 use super::outside::Shared;
@@ -42,6 +43,8 @@ pub struct Asked<'a> {
     pub is_shown: bool,
     /// Runs that would do nothing are left out.
     pub skips: bool,
+    /// Where it says how far it is.
+    pub elapsed: &'a Elapsed,
 }
 
 /// Where a simulation begins.
@@ -100,6 +103,8 @@ pub async fn simulate(begun: &Begun<'_>, asked: &Asked<'_>) -> Result<Simulated,
     let people = &asked.assumptions.people;
     let (config, mut said) = assumed(begun.config, people);
     let until = asked.until.unwrap_or_else(|| end(&config));
+    let campaigns = if begun.against.is_some() { 4 } else { 2 };
+    asked.elapsed.expect(campaigns, until - begun.now);
     if people.confirm {
         said.push("somebody has confirmed link and rehearsal".to_owned());
     }
@@ -221,6 +226,7 @@ pub async fn campaign(
     let before = workplace.store.audit_head().await?.unwrap_or(Head::NONE);
     let mut play = Play::new(config, &workplace, shared.clone(), clock, until);
     play.skips = asked.skips;
+    play.part = Some(Part::new(asked.elapsed, begun.now));
     play.run().await?;
     let key = workplace.keys.pseudonym;
     let names = Names::of(&shared.world(), &key, asked.is_shown);

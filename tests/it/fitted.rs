@@ -4,7 +4,7 @@
 use worker::config::DatabaseUrl;
 use worker::jobs::workplace::Workplace;
 use worker::simulation::assume::{Assumptions, Customers, Mail, People};
-use worker::simulation::{Asked, Begun, assumed, campaign, end, from_history, keys};
+use worker::simulation::{Asked, Begun, Elapsed, assumed, campaign, end, from_history, keys};
 
 use crate::simulation::{config, now, rows};
 
@@ -41,6 +41,7 @@ async fn what_a_campaign_leaves_behind_tells_who_its_customers_were() {
         until: None,
         is_shown: false,
         skips: true,
+        elapsed: &Elapsed::default(),
     };
     campaign(workplace, &begun, &config, &asked, &truth, end(&config)).await.unwrap();
     let after = Workplace::real(&config, &keys(4)).await.unwrap();

@@ -3,14 +3,17 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
+use uuid::Uuid;
 use worker::domain::grant::GrantId;
 use worker::inventory::Column;
+use worker::store::lists::{GOOD, ListRecord};
 use worker::store::restless::Restless;
 use worker::store::suppressions::Suppression;
 
 use crate::support::line::{Line, READY, lines};
 use crate::support::sending::{BASES, Sending};
-use crate::support::world::{World, both};
+use crate::support::world::{World, both, start};
 
 async fn kept(world: &World) -> Option<BTreeSet<GrantId>> {
     world.store.restless("made by this").await.unwrap()
@@ -81,11 +84,41 @@ async fn nothing_is_kept_of_a_plan_that_another_scan_overtook() {
 }
 
 #[tokio::test]
+async fn what_xeros_list_brings_back_is_looked_at_again() {
+    both(async |world: World| {
+        world.scan(&lines(1..=3)).await;
+        let list = ListRecord {
+            run: Uuid::nil(),
+            read_at: start(),
+            outcome: GOOD,
+            detail: None,
+            connections: 3,
+            tenants: 3,
+            not_in_inventory: 0,
+            gone: 0,
+            unresolved: 0,
+        };
+        let before = world.store.footing().await.unwrap();
+        let grants = keep(&world).await;
+        let first = world.get(1).await.key;
+        world.store.take_list(&list, Vec::new(), &[]).await.unwrap();
+        assert_eq!(kept(&world).await, Some(grants), "nothing came back");
+        let later = ListRecord { read_at: start() + TimeDelta::hours(1), ..list };
+        assert!(world.store.take_list(&later, Vec::new(), &[first]).await.unwrap());
+        assert_eq!(kept(&world).await, None);
+        // A plan that was begun before either knows nothing of them.
+        world.store.keep_restless("made by this", before, &Restless::default()).await.unwrap();
+        assert_eq!(kept(&world).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nothing_is_kept_where_there_are_too_many() {
     both(async |world: World| {
         world.scan(&lines(1..=3)).await;
         let footing = world.store.footing().await.unwrap();
-        let many = |count: u128| (1..=count).map(|id| GrantId(uuid::Uuid::from_u128(id)));
+        let many = |count: u128| (1..=count).map(|id| GrantId(Uuid::from_u128(id)));
         let most: Restless = many(20_000).collect();
         world.store.keep_restless("made by this", footing, &most).await.unwrap();
         assert_eq!(kept(&world).await.map(|kept| kept.len()), Some(20_000));
@@ -126,7 +159,7 @@ async fn scans_and_messages_are_no_acts_that_plans_are_made_on_and_everything_el
             "SELECT CAST(number - messages - (SELECT count(*) FROM scans) AS text) FROM audit_head";
         let before = sending.texts(acts).await;
         let elsewhere = |(number, line): (usize, Line)| {
-            line.with(Column::Email, &format!("moved{number}@example.com"))
+            line.with(Column::Email, format!("moved{number}@example.com"))
         };
         let moved: Vec<Line> = lines(0..3).into_iter().enumerate().map(elsewhere).collect();
         sending.show(&moved);

@@ -9,7 +9,9 @@ use worker::jobs::workplace::Workplace;
 use worker::report::calendar::Course;
 use worker::report::calendar_text::line;
 use worker::simulation::assume::{Assumptions, EXAMPLE, People};
-use worker::simulation::{Asked, Begun, assumed, campaign, end, from_history, keys, simulate};
+use worker::simulation::{
+    Asked, Begun, Elapsed, assumed, campaign, end, from_history, keys, simulate,
+};
 
 use crate::support::line::{csv, lines as lines_of};
 use crate::support::pg::Pg;
@@ -79,6 +81,7 @@ async fn play(config: &Config, rows: &[KeptRow], seed: u64, skips: bool) -> Cour
         until: None,
         is_shown: false,
         skips,
+        elapsed: &Elapsed::default(),
     };
     campaign(workplace, &begun, &config, &asked, &assumptions, end(&config)).await.unwrap()
 }
@@ -119,6 +122,7 @@ async fn a_seed_tells_the_same_story_on_both_databases() {
         until: None,
         is_shown: false,
         skips: true,
+        elapsed: &Elapsed::default(),
     };
     let postgres =
         campaign(workplace, &begun, &config, &asked, &assumptions, end(&config)).await.unwrap();
@@ -137,6 +141,8 @@ async fn if_nobody_reacts_everybody_is_told_at_each_stage_and_removed_once() {
     let (config, rows) = (config(&[]), rows(5));
     let begun = Begun { config: &config, against: None, rows: &rows, now: now() };
     let assumptions = Assumptions::default();
+    let elapsed = Elapsed::default();
+    assert_eq!(elapsed.days(), None);
     let asked = Asked {
         seed: 1,
         grounds: &[],
@@ -144,8 +150,12 @@ async fn if_nobody_reacts_everybody_is_told_at_each_stage_and_removed_once() {
         until: None,
         is_shown: true,
         skips: true,
+        elapsed: &elapsed,
     };
     let simulated = simulate(&begun, &asked).await.unwrap();
+    // Both campaigns were played to their end, for whoever watches.
+    let (played, total) = elapsed.days().expect("it has begun");
+    assert!(played == total && total > 600, "{played} of {total} days");
     let nobody = &simulated.if_nobody_reacts;
     let told = |stage: &str| {
         let mails = nobody
