@@ -15,7 +15,7 @@ use crate::jobs::exit::Exit;
 use crate::jobs::progress::Watcher as _;
 use crate::jobs::workplace::Workplace;
 use crate::report::calendar::Simulated;
-use crate::report::publish::publish;
+use crate::report::publish::{publish, try_place};
 use crate::simulation::assume::Assumptions;
 use crate::simulation::{Asked, Begun, Elapsed, begins, end, from_history, keys, simulate};
 
@@ -92,6 +92,9 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         None => None,
     };
     may_begin(&config, until, now)?;
+    if let Some(path) = &arguments.out {
+        try_place(path).map_err(Failure::from)?;
+    }
     let seed = arguments.seed;
     let workplace = Workplace::copy(&config, &keys(seed)).await?;
     let (assumptions, grounds) = match is_history {
@@ -126,9 +129,7 @@ pub(super) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     match &arguments.out {
         Some(path) => {
             let form = arguments.format.unwrap_or_else(|| of_ending(path));
-            publish(path, |out| write(form, &simulated, zone, out)).map_err(|error| {
-                Trouble::CannotRun(error.to_string(), error.remedy().to_owned())
-            })?;
+            publish(path, |out| write(form, &simulated, zone, out)).map_err(Failure::from)?;
         }
         None => {
             let mut out = BufWriter::new(io::stdout().lock());

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("the report cannot be written to {}: {source}", path.display())]
@@ -28,6 +30,33 @@ impl PublishError {
     }
 }
 
+/// Tries whether a file could be put there, before anybody works at it for long.
+///
+/// # Errors
+/// It cannot.
+pub fn try_place(path: &Path) -> Result<(), PublishError> {
+    beside(path).map(|_| ())
+}
+
+/// A new file beside the one that is meant; `None` for a device or a pipe, such as /dev/stdout,
+/// which has no place beside it.
+fn beside(path: &Path) -> Result<Option<NamedTempFile>, PublishError> {
+    let failed = |source| PublishError { path: path.to_owned(), source };
+    if path.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Ok(None);
+    }
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new();
+    let file = file.prefix(".report-").permissions(permissions(path)).tempfile_in(folder);
+    file.map(Some).map_err(failed)
+}
+
 /// Writes a file beside the one that is meant, and puts it in its place once it is on the disk.
 ///
 /// # Errors
@@ -37,23 +66,10 @@ pub fn publish(
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), PublishError> {
     let failed = |source| PublishError { path: path.to_owned(), source };
-    if path.is_dir() {
-        return Err(failed(io::ErrorKind::IsADirectory.into()));
-    }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    // A device or a pipe, such as /dev/stdout, has no place beside it.
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+    let Some(mut file) = beside(path)? else {
         let mut out = BufWriter::new(File::options().write(true).open(path).map_err(failed)?);
         return write(&mut out).and_then(|()| out.flush()).map_err(failed);
-    }
-    let mut file = tempfile::Builder::new()
-        .prefix(".report-")
-        .permissions(permissions(path))
-        .tempfile_in(folder)
-        .map_err(failed)?;
+    };
     let mut out = BufWriter::new(&mut file);
     write(&mut out).and_then(|()| out.flush()).map_err(failed)?;
     drop(out);

@@ -248,6 +248,20 @@ fn bad_input_is_answered_with_what_to_do() {
 }
 
 #[test]
+fn where_nothing_can_be_written_is_said_before_anything_is_played() {
+    // Of an inventory that is not there nothing could be played.
+    let place = Place::with_inventory("missing.csv", &[]);
+    for (out, wanted) in [("nowhere/page.html", "make its folder"), (".", "name a file")] {
+        let said = place.worker(&["simulate", "--out", out]);
+        assert_eq!(said.code, Some(1), "{out}: {said}");
+        assert!(said.err.contains(wanted), "{out}: {said}");
+    }
+    let said = place.worker(&["simulate", "--out", "page.html"]);
+    assert!(said.err.contains("missing.csv"), "{said}");
+    assert!(!place.path("page.html").exists(), "{said}");
+}
+
+#[test]
 fn a_history_too_short_to_fit_anything_to_is_called_that() {
     let place = Place::with_inventory("now.csv", &[]);
     place.write("now.csv", csv(&lines_of(0..2)));
