@@ -9,8 +9,8 @@
 FROM docker.io/library/rust:1.95-slim-bookworm AS build
 WORKDIR /src
 
-# The dependencies, from the two files that name them and programs that do nothing: this layer
-# stays as long as those two do.
+# The dependencies, from the files that name them and say how they are built, and programs that
+# do nothing: this layer stays as long as those files do.
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo .cargo
 RUN set -e; \

@@ -124,7 +124,6 @@ async fn nothing_is_kept_where_there_are_too_many() {
         assert_eq!(kept(&world).await.map(|kept| kept.len()), Some(20_000));
         // One more, from a scan: nobody knows who they are.
         world.scan(&lines(1..=4)).await;
-        world.scan(&lines(1..=5)).await;
         assert_eq!(kept(&world).await, None);
         let too_many: Restless = many(20_001).collect();
         assert_eq!(too_many.grants(), None);
